@@ -1,0 +1,1 @@
+"""Everything the nodes must agree on: pure, exact, ordered, bounded."""

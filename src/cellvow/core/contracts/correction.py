@@ -1,0 +1,161 @@
+"""Corrections: a statement that points at an earlier one of the same signer and says how it should have read.
+
+Nothing is deleted: the record names the statement it corrects, and views show both.
+"""
+
+from typing import Annotated, Literal
+
+import msgspec
+
+from cellvow.core.contracts.attestation import (
+    AttestationRecord,
+    IssueAttestation,
+    attestation_key,
+    derive_attestation,
+    require_sound,
+)
+from cellvow.core.contracts.battery import (
+    BatteryRecord,
+    ModelRecord,
+    RegisterBattery,
+    RegisterModel,
+    battery_key,
+    derive_battery,
+    derive_model,
+    get_battery,
+    model_key,
+)
+from cellvow.core.contracts.contract import (
+    MEMBERS,
+    Context,
+    Contract,
+    Count,
+    Hash,
+    Message,
+    Record,
+    RecordType,
+    Schema,
+    require,
+)
+from cellvow.core.ledger.outcome import Event
+from cellvow.core.ledger.rejection import Reason, Rejected
+
+# Messages
+
+
+class StatementReference(Schema, frozen=True, kw_only=True):
+    """Message `index` of the statement with this digest."""
+
+    statement: Annotated[Hash, MEMBERS]
+    index: Annotated[Count, MEMBERS]
+
+
+class CorrectStatement(Message, frozen=True, kw_only=True):
+    """Replace what one's own earlier statement said; the identifier it is about cannot change."""
+
+    corrects: Annotated[StatementReference, MEMBERS]
+    cause: Annotated[Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"], MEMBERS]
+    replacement: Annotated[RegisterModel | RegisterBattery | IssueAttestation, MEMBERS]
+
+    @property
+    def subject(self) -> str:
+        """What the corrected statement is about."""
+        return self.replacement.subject
+
+
+# Rules
+
+
+def _get_corrected(context: Context, message: CorrectStatement, record_type: type[RecordType], key: str) -> RecordType:
+    record = context.get(record_type, key)
+    named = message.corrects
+    if record is None:
+        raise Rejected(Reason.NOT_THE_CURRENT_STATEMENT)
+    require(_owner(record) == context.organisation, Reason.NOT_YOUR_STATEMENT)
+    stems = (record.provenance.statement, record.provenance.index) == (named.statement, named.index)
+    require(stems, Reason.NOT_THE_CURRENT_STATEMENT, statement=named.statement)
+    return record
+
+
+def _owner(record: Record) -> str:
+    return str(getattr(record, "organisation", ""))
+
+
+# Handlers
+
+
+def _correct(context: Context, message: CorrectStatement) -> list[Event]:
+    replacement = message.replacement
+    if isinstance(replacement, RegisterModel):
+        _correct_model(context, message, replacement)
+    elif isinstance(replacement, RegisterBattery):
+        _correct_battery(context, message, replacement)
+    else:
+        _correct_attestation(context, message, replacement)
+    return [
+        {
+            "type": "StatementCorrected",
+            "statement": message.corrects.statement,
+            "index": message.corrects.index,
+            "subject": message.subject,
+        }
+    ]
+
+
+def _correct_model(context: Context, message: CorrectStatement, replacement: RegisterModel) -> None:
+    key = model_key(replacement.gtin)
+    old = _get_corrected(context, message, ModelRecord, key)
+    new = msgspec.structs.replace(derive_model(context, replacement), version=old.version + 1, corrects=old.provenance)
+    _put_if_changed(context, key, old, new)
+
+
+def _correct_battery(context: Context, message: CorrectStatement, replacement: RegisterBattery) -> None:
+    key = battery_key(replacement.battery)
+    old = _get_corrected(context, message, BatteryRecord, key)
+    new = msgspec.structs.replace(
+        old,
+        manufactured_on=replacement.manufactured_on,
+        facility=replacement.facility,
+        provenance=context.provenance,
+        version=old.version + 1,
+        epoch=old.epoch + 1,  # certificates rest on the registration as it stood: they are invalidated
+        corrects=old.provenance,
+    )
+    require(
+        derive_battery(context, replacement).manufactured_on != old.manufactured_on
+        or replacement.facility != old.facility,
+        Reason.NOTHING_CHANGES,
+    )
+    context.put(key, new)
+
+
+def _correct_attestation(context: Context, message: CorrectStatement, replacement: IssueAttestation) -> None:
+    key = attestation_key(context.organisation, replacement.reference)
+    old = _get_corrected(context, message, AttestationRecord, key)
+    require(old.state == "issued", Reason.NOT_IN_FORCE, reference=old.reference)
+    require(old.battery == replacement.battery, Reason.OTHER_BATTERY, reference=old.reference)
+    require(replacement.supersedes is None, Reason.MALFORMED_MESSAGE, field="supersedes")
+    require_sound(context, replacement)
+    new = msgspec.structs.replace(
+        derive_attestation(context, replacement, get_battery(context, replacement.battery)),
+        epoch=old.epoch,  # a correction does not bring back what a later event invalidated
+        version=old.version + 1,
+        corrects=old.provenance,
+    )
+    _put_if_changed(context, key, old, new)
+
+
+def _put_if_changed(context: Context, key: str, old: RecordType, new: RecordType) -> None:
+    same = msgspec.structs.replace(
+        new, provenance=old.provenance, version=old.version, corrects=getattr(old, "corrects", None)
+    )
+    require(_content(same) != _content(old), Reason.NOTHING_CHANGES)
+    context.put(key, new)
+
+
+def _content(record: Record) -> dict[str, object]:
+    ignored = ("issued_ms", "epoch")  # set by the block that carries it, not by the signer
+    return {name: value for name, value in msgspec.structs.asdict(record).items() if name not in ignored}
+
+
+CONTRACT = Contract("correction", {CorrectStatement: _correct})

@@ -1,0 +1,1 @@
+"""What the ledger consists of: statements, outcomes, blocks, log, state, genesis, checkpoints."""

@@ -1,0 +1,76 @@
+"""What became of a message: accepted with the events recorded, or rejected with its reason.
+
+`{"events":[{"battery":"01/..","type":"BatteryRegistered"}],"result":"accepted"}` or
+`{"code":504,"facts":{},"result":"rejected"}`, both canonical JSON.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cellvow.core.ledger.rejection import Reason, Rejected
+from cellvow.core.primitives.digest import Digest, domain_digest
+from cellvow.core.primitives.encoding import Json, encode_document, parse_object
+from cellvow.core.primitives.errors import Malformed
+from cellvow.core.primitives.merkle import leaf_hash, tree_root
+
+Event = dict[str, Json]
+"""A recorded event: its `type` in the past tense, and the identifiers it concerns."""
+
+OUTCOME_DOMAIN = "cellvow/outcome/v1"
+
+
+@dataclass(frozen=True, slots=True)
+class Outcome:
+    """Accepted with `events`, or rejected for `reason` with its `facts`."""
+
+    events: tuple[Event, ...] = ()
+    reason: Reason | None = None
+    facts: tuple[tuple[str, Json], ...] = ()
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the message changed the state."""
+        return self.reason is None
+
+    @classmethod
+    def of_rejection(cls, rejected: Rejected) -> "Outcome":
+        """The outcome that keeps a rejection."""
+        return cls(reason=rejected.reason, facts=tuple(sorted(rejected.facts.items())))
+
+
+def encode_outcome(outcome: Outcome) -> bytes:
+    """Canonical bytes of an outcome."""
+    if outcome.reason is None:
+        return encode_document({"events": list(outcome.events), "result": "accepted"})
+    return encode_document({"code": int(outcome.reason), "facts": dict(outcome.facts), "result": "rejected"})
+
+
+def parse_outcome(data: bytes) -> Outcome:
+    """The outcome of canonical bytes; raises `Malformed`."""
+    document = parse_object(data)
+    names, events, facts, code = sorted(document), document.get("events"), document.get("facts"), document.get("code")
+    if names == ["events", "result"] and document["result"] == "accepted" and isinstance(events, list):
+        return Outcome(events=tuple(_event(event) for event in events))
+    if names != ["code", "facts", "result"] or document["result"] != "rejected" or not isinstance(facts, dict):
+        raise Malformed("the outcome is neither an acceptance nor a rejection")
+    if type(code) is not int or code not in list(Reason):
+        raise Malformed(f"code {code} is unknown to this version of the software")
+    return Outcome(reason=Reason(code), facts=tuple(sorted(facts.items())))
+
+
+def _event(value: Json) -> Event:
+    if not isinstance(value, dict) or not isinstance(value.get("type"), str):
+        raise Malformed("a recorded event is an object with a type")
+    return value
+
+
+def outcome_leaf(salt: bytes, outcome: bytes) -> Digest:
+    """Leaf hash of one outcome in the tree over a batch's outcomes, blinded by the message's salt."""
+    return leaf_hash(salt + outcome)
+
+
+def outcome_digest(outcomes: Sequence[bytes], salts: Sequence[bytes | None]) -> Digest:
+    """What the log keeps of a statement's outcomes: a digest of the one, or the root over a batch's."""
+    if len(outcomes) == 1 and salts[0] is None:
+        return domain_digest(OUTCOME_DOMAIN, outcomes[0])
+    return tree_root([outcome_leaf(salt or b"", outcome) for salt, outcome in zip(salts, outcomes, strict=True)])

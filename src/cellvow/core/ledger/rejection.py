@@ -1,0 +1,137 @@
+"""The closed list of reasons why a statement is refused or rejected, with stable codes.
+
+100-199: not includable - the statement leaves no trace on the ledger. From 200: kept as the outcome.
+Codes are never reused.
+"""
+
+from enum import IntEnum
+
+from cellvow.core.primitives.encoding import Json
+from cellvow.core.primitives.errors import CellvowError
+
+
+class Reason(IntEnum):
+    """A stable code; its sentence is in `RULES`."""
+
+    MALFORMED = 101
+    WRONG_CHAIN = 102
+    UNKNOWN_KEY = 103
+    FOREIGN_KEY = 104
+    KEY_NOT_IN_FORCE = 105
+    BAD_SIGNATURE = 106
+    SEQUENCE_USED = 107
+    SEQUENCE_OUT_OF_WINDOW = 108
+    EXPIRED = 201
+    MALFORMED_MESSAGE = 202
+    OUT_OF_SCOPE = 203
+    WRONG_SUBJECT = 204
+    BATCH_ABORTED = 205
+    STALE_VERSION = 206
+    RECORD_TOO_LARGE = 207
+    ROLE_MISSING = 301
+    INVALID_PUBLIC_KEY = 302
+    KEY_EXISTS = 303
+    NO_POSSESSION = 304
+    NOT_YOUR_KEY = 305
+    KEY_ALREADY_REVOKED = 306
+    EMPTY_VALIDITY = 307
+    FLOOR_NOT_ABOVE = 308
+    MODEL_EXISTS = 401
+    UNKNOWN_MODEL = 402
+    NOT_YOUR_MODEL = 403
+    BATTERY_EXISTS = 404
+    UNKNOWN_BATTERY = 405
+    BAD_IDENTIFIER = 406
+    NOT_IN_THE_REGISTER = 501
+    UNKNOWN_ORGANISATION = 502
+    OFFER_TO_ONESELF = 503
+    OFFER_OPEN = 504
+    NO_OPEN_OFFER = 505
+    NOT_THE_ADDRESSEE = 506
+    NOT_THE_OFFERER = 507
+    ATTESTATION_EXISTS = 601
+    UNKNOWN_ATTESTATION = 602
+    OUTSIDE_ACCREDITATION = 603
+    INPUT_NOT_ANCHORED = 604
+    NOT_IN_FORCE = 605
+    INCOMPLETE_CERTIFICATE = 606
+    WRONG_PERIOD = 607
+    OTHER_BATTERY = 608
+    ANCHOR_EXISTS = 701
+    NOT_YOUR_STATEMENT = 801
+    NOT_THE_CURRENT_STATEMENT = 802
+    NOTHING_CHANGES = 803
+
+
+RULES: dict[Reason, str] = {
+    Reason.MALFORMED: "the bytes are not the one accepted form of a statement",
+    Reason.WRONG_CHAIN: "the statement is signed for another ledger",
+    Reason.UNKNOWN_KEY: "no key with this identifier is registered",
+    Reason.FOREIGN_KEY: "the key belongs to another organisation than the statement names",
+    Reason.KEY_NOT_IN_FORCE: "the key is revoked, or not valid at this block's time",
+    Reason.BAD_SIGNATURE: "the signature does not hold under the key",
+    Reason.SEQUENCE_USED: "this key has used this sequence already",
+    Reason.SEQUENCE_OUT_OF_WINDOW: "the sequence is too far from the highest one this key has used",
+    Reason.EXPIRED: "the signer did not want it applied this late",
+    Reason.MALFORMED_MESSAGE: "the message matches no schema of the ruleset in force",
+    Reason.OUT_OF_SCOPE: "the key's scope does not hold this type of message",
+    Reason.WRONG_SUBJECT: "the envelope names another subject than the message",
+    Reason.BATCH_ABORTED: "another message of the same atomic batch was rejected",
+    Reason.STALE_VERSION: "the record has changed since the signer read it: read it again and sign anew",
+    Reason.RECORD_TOO_LARGE: "the record would become larger than the ledger allows",
+    Reason.ROLE_MISSING: "the organisation does not hold the role this message needs",
+    Reason.INVALID_PUBLIC_KEY: "the public key is not a point of the prime-order group",
+    Reason.KEY_EXISTS: "a key with this identifier is registered already",
+    Reason.NO_POSSESSION: "the new key did not sign for its own registration",
+    Reason.NOT_YOUR_KEY: "only the organisation that holds a key may revoke it, and a root key is changed by vote",
+    Reason.KEY_ALREADY_REVOKED: "the key is revoked already",
+    Reason.EMPTY_VALIDITY: "a key must be valid for some time: from is before until",
+    Reason.FLOOR_NOT_ABOVE: "the floor must lie above the highest sequence used, by at most one window",
+    Reason.MODEL_EXISTS: "the model is registered already",
+    Reason.UNKNOWN_MODEL: "the battery's model is not registered",
+    Reason.NOT_YOUR_MODEL: "only the organisation that registered a model registers batteries of it",
+    Reason.BATTERY_EXISTS: "a battery with this identifier is registered already (Regulation (EU) 2023/1542: unique)",
+    Reason.UNKNOWN_BATTERY: "no battery with this identifier is registered",
+    Reason.BAD_IDENTIFIER: "the check digit of the GTIN is wrong",
+    Reason.NOT_IN_THE_REGISTER: "the organisation does not stand in the register it wants to hand over",
+    Reason.UNKNOWN_ORGANISATION: "no organisation with this identifier is a member",
+    Reason.OFFER_TO_ONESELF: "a hand-over goes to another organisation",
+    Reason.OFFER_OPEN: "an offer for this battery is open: withdraw it first",
+    Reason.NO_OPEN_OFFER: "no offer for this battery is open",
+    Reason.NOT_THE_ADDRESSEE: "the offer is addressed to another organisation",
+    Reason.NOT_THE_OFFERER: "the offer was made by another organisation",
+    Reason.ATTESTATION_EXISTS: "the organisation has used this reference already",
+    Reason.UNKNOWN_ATTESTATION: "the organisation has issued no attestation with this reference",
+    Reason.OUTSIDE_ACCREDITATION: "the accreditation does not cover this standard, edition or quantity now",
+    Reason.INPUT_NOT_ANCHORED: "the root of the measurement is not anchored",
+    Reason.NOT_IN_FORCE: "the attestation is no longer in force",
+    Reason.INCOMPLETE_CERTIFICATE: "a certificate needs a standard, a measurement root and class measured or estimated",
+    Reason.WRONG_PERIOD: "the test ended before it began, or after this block's time, or validity ends before it",
+    Reason.OTHER_BATTERY: "the superseded attestation is about another battery",
+    Reason.ANCHOR_EXISTS: "the organisation has anchored this root already",
+    Reason.NOT_YOUR_STATEMENT: "only the organisation that made a statement may correct it",
+    Reason.NOT_THE_CURRENT_STATEMENT: "the record does not stem from the statement named",
+    Reason.NOTHING_CHANGES: "the replacement equals what it corrects",
+}
+"""One sentence per reason, in words a signer understands."""
+
+
+class _Refusal(CellvowError):
+    def __init__(self, reason: Reason, **facts: Json) -> None:
+        self.reason = reason
+        self.facts = facts
+        detail = "".join(f"; {name} {value}" for name, value in sorted(facts.items()))
+        super().__init__(f"{RULES[reason]} (code {int(reason)}{detail})")
+
+    @property
+    def rule(self) -> str:
+        """The rule that was broken, as a sentence."""
+        return RULES[self.reason]
+
+
+class NotIncludable(_Refusal):
+    """The statement may not stand in a block: it is not authentic or not fresh. It leaves no trace."""
+
+
+class Rejected(_Refusal):
+    """The statement breaks a rule. Deterministic, and kept as its outcome."""

@@ -1,0 +1,1 @@
+"""Bytes, digests, trees, signatures, quantities and bounds."""

@@ -1,0 +1,44 @@
+"""Every upper bound of the ledger in one place; each is tested at the bound and one past it."""
+
+INTEGER_MAX = 2**53 - 1
+"""Largest magnitude of an integer: what every JSON reader keeps exactly (RFC 7493, I-JSON)."""
+DEPTH_MAX = 16
+"""Nesting of arrays and maps in any signed document."""
+MESSAGE_BYTES_MAX = 64_000
+"""One message as canonical JSON."""
+STATEMENT_BYTES_MAX = 512_000
+"""One statement on the wire: fits the consortium engine's request body after base64."""
+BATCH_MESSAGES_MAX = 500
+"""Messages under one signature; also bounds the work one statement can cause."""
+BATCH_BYTES_MAX = 500_000
+"""Sum of the message lengths of one batch."""
+BLOCK_STATEMENTS_MAX = 2_000
+"""Statements in one block."""
+BLOCK_BYTES_MAX = 4_000_000
+"""Sum of the statement lengths of one block."""
+SEQUENCE_WINDOW = 1_024
+"""How far a sequence may run ahead of, or lag behind, the highest one used by the same key."""
+PATH_LENGTH_MAX = 63
+"""Hashes in one Merkle path: trees hold fewer than 2^63 leaves."""
+STATE_PATH_LENGTH_MAX = 256
+"""Siblings in one state proof: the key hash has 256 bits."""
+CHECKPOINT_BYTES_MAX = 16_384
+"""A checkpoint with all its signatures."""
+CHECKPOINT_SIGNATURES_MAX = 32
+"""Signature lines under one checkpoint."""
+BUNDLE_BYTES_MAX = 2_000_000
+"""A bundle handed to a verifier."""
+TRUST_BYTES_MAX = 64_000
+"""A trust file handed to a verifier."""
+RECORD_BYTES_MAX = 64_000
+"""One record of the state."""
+ORGANISATIONS_MAX = 10_000
+"""Organisations named by a genesis document."""
+RESULTS_MAX = 64
+"""Results in one attestation."""
+PREDICATES_MAX = 64
+"""Public predicates in one attestation."""
+SCOPE_MAX = 64
+"""Message types or quantities in one scope list."""
+DISCLOSURES_MAX = 256
+"""Disclosed fields in one bundle."""

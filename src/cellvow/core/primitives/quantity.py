@@ -1,0 +1,32 @@
+"""Exact quantities: scaled integers whose name ends in their unit, each with an interval and a class."""
+
+from typing import NamedTuple
+
+from cellvow.core.primitives.errors import Malformed
+
+CLASSES = ("measured", "estimated", "simulated", "declared")
+"""How a value came about; shown wherever the value is shown."""
+
+UNITS = {
+    "capacity": "mAh",
+    "energy": "mWh",
+    "resistance_10s": "uohm",
+    "state_of_health": "permille",
+    "coulombic_efficiency": "ppm",
+}
+"""Quantity -> unit of its scaled integer. A quantity joins with the first evidence that yields it."""
+
+
+class Interval(NamedTuple):
+    """`value` with bounds `low` <= value <= `high`, all in one unit, expected to cover `coverage_permille`."""
+
+    value: int
+    low: int
+    high: int
+    coverage_permille: int
+
+    def check(self) -> "Interval":
+        """Itself, or `Malformed` when the bounds do not enclose the value."""
+        if not self.low <= self.value <= self.high or not 1 <= self.coverage_permille <= 1000:
+            raise Malformed(f"{self} is not an interval around its value")
+        return self

@@ -1,0 +1,1 @@
+"""How blocks change the state: the transition, and which rules are in force."""

@@ -1,0 +1,62 @@
+"""Which contracts are in force: ruleset version -> message type -> handler.
+
+A shipped ruleset never changes; a new behaviour is a new version, activated at a height.
+"""
+
+from dataclasses import dataclass
+from typing import Any, Union
+
+import msgspec
+
+from cellvow.core.contracts import anchor, attestation, battery, correction, custody, organisation
+from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
+from cellvow.core.ledger.rejection import Reason, Rejected
+from cellvow.core.primitives.errors import InvalidBlock
+
+
+@dataclass(frozen=True, slots=True)
+class Ruleset:
+    """The message types of one version with their handlers, and the decoder that knows them all."""
+
+    version: int
+    contracts: tuple[Contract, ...]
+    handlers: dict[type[Message], Handler]
+    decoder: "msgspec.json.Decoder[Any]"
+
+    def parse_message(self, data: bytes) -> Message:
+        """The message of canonical bytes; raises `Rejected`, without the library's words: they differ by version."""
+        try:
+            message: Message = self.decoder.decode(data)
+        except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
+            raise Rejected(Reason.MALFORMED_MESSAGE) from error
+        if encode_message(message) != data:
+            raise Rejected(Reason.MALFORMED_MESSAGE)
+        return message
+
+
+def _ruleset(version: int, *contracts: Contract) -> Ruleset:
+    handlers = {kind: handler for contract in contracts for kind, handler in contract.handlers.items()}
+    decoder: msgspec.json.Decoder[Any] = msgspec.json.Decoder(Union[tuple(handlers)])  # noqa: UP007 - built at run time
+    return Ruleset(version, contracts, handlers, decoder)
+
+
+RULESETS = {
+    1: _ruleset(
+        1,
+        organisation.CONTRACT,
+        battery.CONTRACT,
+        custody.CONTRACT,
+        anchor.CONTRACT,
+        attestation.CONTRACT,
+        correction.CONTRACT,
+    )
+}
+"""Every ruleset ever shipped, by version."""
+
+
+def get_ruleset(version: int) -> Ruleset:
+    """The ruleset of a version; raises `InvalidBlock` when this software does not know it."""
+    ruleset = RULESETS.get(version)
+    if ruleset is None:
+        raise InvalidBlock(f"ruleset {version} is unknown to this version of the software: upgrade it")
+    return ruleset

@@ -1,0 +1,256 @@
+"""The chain, top to bottom: how a block changes the state and grows the log. Read this first.
+
+`apply_block` checks the block, applies each statement, and commits to the result in the log. What follows it are
+its steps, in the order they are called. Nothing here reads a clock, a file or a random number: the same block on the
+same state gives the same outcomes, the same state root and the same app hash on every machine.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
+from typing import Protocol
+
+from cellvow.core.contracts.contract import Context, Provenance
+from cellvow.core.contracts.organisation import genesis_records
+from cellvow.core.ledger.block import Block, check_block
+from cellvow.core.ledger.genesis import Genesis
+from cellvow.core.ledger.key import (
+    KeyRecord,
+    SequenceRecord,
+    encode_sequence_record,
+    key_record_key,
+    parse_key_record,
+    parse_sequence_record,
+    sequence_record_key,
+)
+from cellvow.core.ledger.log import (
+    BlockLeaf,
+    block_leaf,
+    encode_app_hash,
+    encode_block_leaf,
+    evidence_leaf,
+    genesis_leaf,
+    statement_leaf,
+)
+from cellvow.core.ledger.outcome import Outcome, encode_outcome, outcome_digest
+from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
+from cellvow.core.ledger.statement import Envelope, Statement
+from cellvow.core.primitives.digest import Digest
+from cellvow.core.primitives.errors import InvalidBlock
+from cellvow.core.primitives.limits import SEQUENCE_WINDOW
+from cellvow.core.primitives.merkle import Frontier
+from cellvow.core.primitives.signature import SignatureCheck, is_valid
+from cellvow.core.protocol.ruleset import Ruleset, get_ruleset
+
+Read = Callable[[str], bytes | None]
+"""key -> the bytes of its record, or None."""
+
+
+class State(Protocol):
+    """The records as of the last block, and their authenticated map."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of a record, or None."""
+
+    def update(self, writes: Mapping[str, bytes]) -> Digest:
+        """The state root once these records are written."""
+
+
+@dataclass(frozen=True, slots=True)
+class Head:
+    """Where a chain stands: the last block's height and time, the log over everything, the rules in force."""
+
+    chain_id: str
+    height: int
+    time_ms: int
+    log: Frontier
+    ruleset: int
+
+    @property
+    def app_hash(self) -> bytes:
+        """Size and root of the log: what engines, checkpoints and headers vouch for."""
+        return encode_app_hash(self.log)
+
+
+@dataclass(frozen=True, slots=True)
+class Applied:
+    """What a block did: everything a store must write in one transaction before anyone is told."""
+
+    head: Head
+    outcomes: tuple[tuple[bytes, ...], ...]
+    writes: dict[str, bytes]
+    leaves: tuple[Digest, ...]
+    nodes: tuple[tuple[int, int, Digest], ...]
+    block_leaf: bytes
+
+
+def begin_chain(genesis: Genesis, state: State) -> Applied:
+    """The chain at height 0: the first members' records, and leaf 0 of the log."""
+    get_ruleset(genesis.ruleset)
+    records = genesis_records(genesis.organisations)
+    leaf = genesis_leaf(genesis.digest, state.update(records))
+    log, nodes = Frontier().append(leaf)
+    head = Head(genesis.chain_id, 0, genesis.time_ms, log, genesis.ruleset)
+    return Applied(head, (), records, (leaf,), tuple(nodes), b"")
+
+
+def apply_block(head: Head, state: State, block: Block, check: SignatureCheck = is_valid) -> Applied:
+    """Apply a block to the state it follows; raises `InvalidBlock` when it must not stand at all."""
+    # 1. The block follows, and is within its bounds.
+    check_block(block, head.height, head.time_ms)
+    if block.is_empty:
+        return Applied(replace(head, height=block.height), (), {}, (), (), b"")
+
+    # 2. Each statement, in order: authentic and fresh, then applied. Its outcome is kept, whatever it is.
+    ruleset = get_ruleset(head.ruleset)
+    writes: dict[str, bytes] = {}
+    outcomes = []
+    for statement in block.statements:
+        key = _authenticate(head, state, writes, block, statement, check)
+        outcomes.append(_apply_statement(ruleset, state, writes, block, statement, key))
+
+    # 3. What the log will say: a leaf per statement, one per piece of evidence, and one for the block.
+    state_root = state.update(writes)
+    body = encode_block_leaf(
+        BlockLeaf(
+            height=block.height,
+            time_ms=block.time_ms,
+            first_leaf=head.log.size,
+            statements=len(block.statements),
+            evidence=len(block.evidence),
+            state_root=state_root,
+            ruleset=head.ruleset,
+        )
+    )
+    leaves = [
+        statement_leaf(statement.envelope.digest, _digest_outcomes(statement, kept))
+        for statement, kept in zip(block.statements, outcomes, strict=True)
+    ]
+    leaves += [evidence_leaf(evidence) for evidence in block.evidence]
+    leaves.append(block_leaf(body))
+
+    # 4. The log grows by those leaves; its size and root are the app hash.
+    log, nodes = _grow(head.log, leaves)
+    new_head = replace(head, height=block.height, time_ms=block.time_ms, log=log)
+    return Applied(new_head, tuple(outcomes), writes, tuple(leaves), nodes, body)
+
+
+def _authenticate(
+    head: Head, state: State, writes: dict[str, bytes], block: Block, statement: Statement, check: SignatureCheck
+) -> KeyRecord:
+    """The signer's key as of the block's start, once the statement is authentic, fresh, and its sequence marked."""
+    envelope = statement.envelope
+    record_key = sequence_record_key(envelope.kid)
+    try:
+        key = require_authentic(head.chain_id, state.get, envelope, block.height, block.time_ms, check)
+        marked = require_fresh(_overlay(state.get, writes), envelope)
+    except NotIncludable as refusal:
+        raise InvalidBlock(f"block {block.height} holds a statement that is not includable: {refusal}") from refusal
+    writes[record_key] = encode_sequence_record(marked)
+    return key
+
+
+def require_authentic(
+    chain_id: str, read: Read, envelope: Envelope, height: int, time_ms: int, check: SignatureCheck = is_valid
+) -> KeyRecord:
+    """The signer's key record; raises `NotIncludable` unless his key in force signed this for this chain."""
+    if envelope.chain_id != chain_id:
+        raise NotIncludable(Reason.WRONG_CHAIN, chain_id=envelope.chain_id)
+    value = read(key_record_key(envelope.kid))
+    if value is None:
+        raise NotIncludable(Reason.UNKNOWN_KEY, kid=envelope.kid.hex())
+    key = parse_key_record(value)
+    if key.organisation != envelope.organisation:
+        raise NotIncludable(Reason.FOREIGN_KEY, kid=key.kid)
+    if not key.is_in_force(height, time_ms):
+        raise NotIncludable(Reason.KEY_NOT_IN_FORCE, kid=key.kid)
+    if not check(bytes.fromhex(key.public_key), envelope.signed_bytes, envelope.signature):
+        raise NotIncludable(Reason.BAD_SIGNATURE, kid=key.kid)
+    return key
+
+
+def require_fresh(read: Read, envelope: Envelope) -> SequenceRecord:
+    """The key's sequences with this one marked; raises `NotIncludable` if it was used, or lies outside the window."""
+    value = read(sequence_record_key(envelope.kid))
+    record = SequenceRecord() if value is None else parse_sequence_record(value)
+    ahead = envelope.sequence - record.top
+    if not -SEQUENCE_WINDOW < ahead <= SEQUENCE_WINDOW:
+        raise NotIncludable(Reason.SEQUENCE_OUT_OF_WINDOW, sequence=envelope.sequence, top=record.top)
+    statement = envelope.digest.hex()
+    if ahead > 0:
+        marks = (record.marks << ahead | 1) & ((1 << SEQUENCE_WINDOW) - 1)
+        return SequenceRecord(envelope.sequence, marks, statement)
+    if record.marks >> -ahead & 1:
+        raise NotIncludable(Reason.SEQUENCE_USED, sequence=envelope.sequence)
+    return SequenceRecord(record.top, record.marks | 1 << -ahead, statement)
+
+
+def _apply_statement(
+    ruleset: Ruleset, state: State, writes: dict[str, bytes], block: Block, statement: Statement, key: KeyRecord
+) -> tuple[bytes, ...]:
+    """The outcomes of a statement's messages; what they wrote is in `writes`, or dropped as a whole."""
+    read = _overlay(state.get, writes)
+    own: dict[str, bytes] = {}
+    outcomes: list[Outcome] = []
+    for index in range(len(statement.messages)):
+        context = _context(_overlay(read, own), statement, index, key, block)
+        outcome = _apply_message(ruleset, statement, index, key, context)
+        if outcome.is_accepted:
+            own.update(context.writes)
+        outcomes.append(outcome)
+    if statement.mode == "atomic" and not all(outcome.is_accepted for outcome in outcomes):
+        aborted = Outcome(reason=Reason.BATCH_ABORTED)
+        outcomes = [aborted if outcome.is_accepted else outcome for outcome in outcomes]
+        own = {}
+    writes.update(own)
+    return tuple(encode_outcome(outcome) for outcome in outcomes)
+
+
+def _apply_message(ruleset: Ruleset, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:
+    """What became of one message: the events its contract recorded, or the rule it broke."""
+    envelope = statement.envelope
+    try:
+        if envelope.not_after_ms is not None and context.time_ms > envelope.not_after_ms:
+            raise Rejected(Reason.EXPIRED, not_after_ms=envelope.not_after_ms)
+        message = ruleset.parse_message(statement.messages[index])
+        name = type(message).__name__
+        if name not in key.scope:
+            raise Rejected(Reason.OUT_OF_SCOPE, message=name, kid=key.kid)
+        if not statement.is_batch and message.subject != envelope.subject:
+            raise Rejected(Reason.WRONG_SUBJECT, subject=message.subject)
+        return Outcome(events=tuple(ruleset.handlers[type(message)](context, message)))
+    except Rejected as rejected:
+        return Outcome.of_rejection(rejected)
+
+
+def _context(read: Read, statement: Statement, index: int, key: KeyRecord, block: Block) -> Context:
+    salt = statement.salt(index)
+    return Context(
+        read=read,
+        organisation=key.organisation,
+        kid=key.kid,
+        height=block.height,
+        time_ms=block.time_ms,
+        chain_id=statement.envelope.chain_id,
+        provenance=Provenance(
+            statement=statement.envelope.digest.hex(), index=index, salt=None if salt is None else salt.hex()
+        ),
+    )
+
+
+def _digest_outcomes(statement: Statement, outcomes: tuple[bytes, ...]) -> Digest:
+    return outcome_digest(outcomes, [statement.salt(index) for index in range(len(outcomes))])
+
+
+def _overlay(read: Read, writes: Mapping[str, bytes]) -> Read:
+    def get(key: str) -> bytes | None:
+        return writes[key] if key in writes else read(key)
+
+    return get
+
+
+def _grow(log: Frontier, leaves: list[Digest]) -> tuple[Frontier, tuple[tuple[int, int, Digest], ...]]:
+    nodes: list[tuple[int, int, Digest]] = []
+    for leaf in leaves:
+        log, new = log.append(leaf)
+        nodes += new
+    return log, tuple(nodes)

@@ -1,0 +1,1 @@
+"""One member's node: engine, store, witness, checks of the whole ledger."""

@@ -1,0 +1,111 @@
+"""Checking a whole ledger against itself: every block applied again from genesis, every leaf and record compared."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from cellvow.core.ledger.block import Block
+from cellvow.core.ledger.checkpoint import SignatureCheck, parse_note
+from cellvow.core.primitives.errors import CellvowError, VerificationError
+from cellvow.core.primitives.signature import is_valid
+from cellvow.core.protocol.transition import Applied, Head, apply_block, begin_chain
+from cellvow.node.records import MemoryState
+from cellvow.node.store import LedgerStore, StoredBlock
+
+Progress = Callable[[int, int], None]
+"""(blocks checked, blocks in all)."""
+
+
+def _ignore(_done: int, _total: int) -> None:
+    """Nobody watches."""
+
+
+@dataclass(frozen=True, slots=True)
+class Checked:
+    """A ledger that reproduces: how much was replayed, and the app hash it ends in."""
+
+    blocks: int
+    statements: int
+    leaves: int
+    records: int
+    app_hash: bytes
+    checkpoint_size: int | None
+
+
+def check_ledger(store: LedgerStore, progress: Progress = _ignore, check: SignatureCheck = is_valid) -> Checked:
+    """Replay the ledger from genesis; raises `VerificationError` naming the first place that does not reproduce."""
+    try:
+        return _replay(store, progress, check)
+    except VerificationError:
+        raise
+    except CellvowError as error:
+        raise VerificationError(f"the ledger does not replay: {error}") from error
+
+
+def _replay(store: LedgerStore, progress: Progress, check: SignatureCheck) -> Checked:
+    state = MemoryState()
+    applied = begin_chain(store.genesis(), state)
+    _compare_leaves(store, applied, "genesis")
+    head, blocks, statements = applied.head, 0, 0
+    total = sum(1 for _ in store.blocks())
+    for stored in store.blocks():
+        applied = _replay_block(store, head, state, stored, check)
+        head, blocks, statements = applied.head, blocks + 1, statements + stored.statements
+        progress(blocks, total)
+    _compare_head(store, head)
+    records = _compare_records(store, state)
+    return Checked(blocks, statements, head.log.size, records, head.app_hash, _check_note(store, head))
+
+
+def _replay_block(
+    store: LedgerStore, head: Head, state: MemoryState, stored: StoredBlock, check: SignatureCheck
+) -> Applied:
+    kept = store.statements(stored.first_leaf, stored.statements)
+    if len(kept) != stored.statements or stored.first_leaf != head.log.size:
+        raise VerificationError(f"block {stored.height}: statements are missing, or leaves were moved")
+    block = Block(stored.height, stored.time_ms, tuple(one.statement for one in kept), stored.evidence)
+    applied = apply_block(head, state, block, check)
+    for one, outcomes in zip(kept, applied.outcomes, strict=True):
+        if one.outcomes != outcomes:
+            raise VerificationError(f"block {stored.height}, leaf {one.leaf}: the outcome kept is not the one it had")
+        if one.height != stored.height:
+            raise VerificationError(f"leaf {one.leaf} names block {one.height}, and stands in {stored.height}")
+    if applied.block_leaf != stored.body:
+        raise VerificationError(f"block {stored.height}: its document does not reproduce")
+    _compare_leaves(store, applied, f"block {stored.height}")
+    return applied
+
+
+def _compare_leaves(store: LedgerStore, applied: Applied, where: str) -> None:
+    for level, position, digest in applied.nodes:
+        if store.node(level, position) != digest:
+            kind = f"leaf {position}" if level == 0 else f"node {position} of level {level}"
+            raise VerificationError(f"{where}: {kind} of the log is not what the block gives")
+
+
+def _compare_head(store: LedgerStore, head: Head) -> None:
+    if store.head().app_hash != head.app_hash or store.head().height != head.height:
+        raise VerificationError("the head kept is not the one the blocks lead to")
+
+
+def _compare_records(store: LedgerStore, state: MemoryState) -> int:
+    count = 0
+    for key, value in store.records():
+        if state.values.get(key) != value:
+            raise VerificationError(f"record {key} is not what the statements give: somebody edited it")
+        count += 1
+    if count != len(state.values):
+        raise VerificationError("records are missing that the statements give")
+    return count
+
+
+def _check_note(store: LedgerStore, head: Head) -> int | None:
+    """The size of the newest checkpoint, once its root is shown to be a prefix of this log."""
+    note = store.checkpoint()
+    if note is None:
+        return None
+    checkpoint = parse_note(note).checkpoint
+    if checkpoint.size > head.log.size:
+        raise VerificationError(f"a checkpoint of {checkpoint.size} leaves was signed, and {head.log.size} are left")
+    if store.frontier(checkpoint.size).root() != checkpoint.root:
+        raise VerificationError(f"the checkpoint of {checkpoint.size} leaves was signed over another history")
+    return checkpoint.size

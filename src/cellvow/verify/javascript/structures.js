@@ -1,0 +1,322 @@
+/** What each structure of the evidence must look like: bundle, statement, genesis, outcome, block, note, trust. */
+
+import { ed25519Verify } from "./ed25519.js";
+import * as formats from "./formats.js";
+import { concat, sha256 } from "./sha2.js";
+
+const { Refused, equalBytes, fromHex, parseBase64, parseCbor, parseDocument, require, utf8 } = formats;
+
+// --- Shapes: a shape takes a value and what to call it, and returns it converted or refuses ---------------------
+
+const inside = (what, member) => (what.includes(" at ") ? `${what}.${member}` : `${what} at ${member}`);
+
+const shape = (test, noun, convert = (value) => value) => (value, what) => {
+  require(test(value), `${what} is not ${noun}.`);
+  return convert(value);
+};
+
+const isObject = (value) => typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
+export const object = shape(isObject, "an object");
+const text = (pattern = /^/, noun = "text") => shape((v) => typeof v === "string" && pattern.test(v), noun);
+const integer = (least, most = Number.MAX_SAFE_INTEGER) =>
+  shape((v) => typeof v === "number" && v >= least && v <= most, `an integer of ${least} or more`);
+const hexadecimal = (length) =>
+  shape(
+    (v) => typeof v === "string" && v.length === 2 * length && /^[0-9a-f]*$/.test(v),
+    `${length} bytes in lower-case hexadecimal`,
+    fromHex,
+  );
+const anyBytes = shape((v) => v instanceof Uint8Array, "a byte string");
+const bytes = (...lengths) =>
+  shape((v) => v instanceof Uint8Array && lengths.includes(v.length), `a byte string of ${lengths.join(" or ")}`);
+const index = shape((v) => typeof v === "bigint" && v >= 0n, "an unsigned integer");
+
+const list = (member, least = 0, most = Infinity) => (value, what) => {
+  require(Array.isArray(value), `${what} is not an array.`);
+  require(value.length >= least && value.length <= most, `${what} has ${value.length} members.`);
+  return value.map((each, i) => member(each, inside(what, i)));
+};
+
+/** A map or an object with exactly the required members and perhaps the optional ones. */
+const exactly = (required, optional = {}) => (value, what) => {
+  require(value instanceof Map || isObject(value), `${what} has no members.`);
+  const given = value instanceof Map ? value : new Map(Object.entries(value));
+  const members = Object.create(null);
+  for (const name of Object.keys(required)) require(given.has(name), `${what} lacks ${name}.`);
+  for (const [name, member] of given) {
+    const known = Object.hasOwn(required, name) ? required[name] : Object.hasOwn(optional, name) && optional[name];
+    require(known, `${what} has a member too many, ${name}.`);
+    members[name] = known(member, inside(what, name));
+  }
+  return members;
+};
+
+const ORGANISATION = text(/^[a-z0-9][a-z0-9-]{1,31}$/, "an organisation's identifier");
+const SUBJECT = text(/^[A-Za-z0-9][A-Za-z0-9./:-]{0,127}$/, "a subject");
+const CHAIN = text(/^[a-z0-9][a-z0-9.-]{2,47}$/, "a chain's identifier");
+const HASH = hexadecimal(32);
+
+// --- Bundle (section 10) ----------------------------------------------------------------------------------------
+
+const BUNDLE_BYTES_MAX = 2_000_000;
+const MESSAGE_BYTES_MAX = 64_000;
+const STATEMENT_BYTES_MAX = 512_000;
+const PATH = list(bytes(32));
+const IN_BATCH = exactly({ index, salt: bytes(32), message: anyBytes, path: PATH, outcome_path: PATH });
+const INCLUSION = exactly({ cose: anyBytes, batch: list(IN_BATCH, 0, 1), outcome: anyBytes, leaf: index, path: PATH });
+const RECORD = exactly({ key: text(/^[\u0000-\u007f]*$/, "ASCII text"), value: anyBytes, siblings: list(bytes(0, 32)) });
+const BUNDLE = exactly({
+  version: shape((v) => v === 1n, "1"),
+  genesis: anyBytes,
+  admission: exactly({ organisation: anyBytes, index, path: PATH }),
+  keys: list(INCLUSION, 0, 1),
+  statement: INCLUSION,
+  block: exactly({ body: anyBytes, path: PATH }),
+  checkpoint: anyBytes,
+  state: list(exactly({ body: anyBytes, path: PATH, records: list(RECORD, 0, 16) }), 0, 1),
+  disclosures: list(exactly({ salt: bytes(32), field: anyBytes })),
+});
+
+/** @param {Uint8Array} encoded @returns {object} the bundle's members */
+export function parseBundle(encoded) {
+  require(encoded instanceof Uint8Array, "The bundle is not a byte array.");
+  require(encoded.length <= BUNDLE_BYTES_MAX, `The bundle has more than ${BUNDLE_BYTES_MAX} bytes.`);
+  const bundle = BUNDLE(parseCbor(encoded, "The bundle"), "The bundle");
+  for (const { records } of bundle.state) {
+    const isAscending = records.every(({ key }, i) => i === 0 || records[i - 1].key < key);
+    require(isAscending, "The bundle has records out of order or repeated.");
+  }
+  return bundle;
+}
+
+// --- Statement (section 3) and outcome (section 4) --------------------------------------------------------------
+
+const SINGLE = "application/vnd.cellvow.message.v1+json";
+const BATCH = "application/vnd.cellvow.batch.v1+json";
+const WISH = { not_after_ms: integer(0) };
+const SINGLE_PAYLOAD = exactly({ chain_id: CHAIN, message: object, sequence: integer(1) }, WISH);
+const MODE = text(/^(?:atomic|each)$/, "atomic or each");
+const BATCH_PAYLOAD = exactly(
+  { chain_id: CHAIN, count: integer(1, 500), mode: MODE, root: HASH, sequence: integer(1) },
+  WISH,
+);
+
+function parseHeader(encoded, what) {
+  const header = parseCbor(encoded, `${what}'s header`);
+  const isMap = (value, size) => value instanceof Map && value.size === size;
+  require(isMap(header, 4) && header.get(1n) === -8n, `${what}'s header does not have its labels or algorithm.`);
+  const type = header.get(3n);
+  require(type === SINGLE || type === BATCH, `${what} is neither a message nor a batch.`);
+  const claims = header.get(15n);
+  require(isMap(claims, 2), `${what} does not name an organisation and a subject.`);
+  const subject = SUBJECT(claims.get(2n), `${what}'s subject`);
+  require(type === SINGLE || subject === "batch", `${what} is a batch with another subject.`);
+  return {
+    isBatch: type === BATCH,
+    kid: bytes(16)(header.get(4n), `${what}'s key identifier`),
+    organisation: ORGANISATION(claims.get(1n), `${what}'s organisation`),
+  };
+}
+
+/**
+ * A signed statement, its signature not yet checked.
+ * @param {Uint8Array} cose
+ * @param {string} what the subject of the sentence if refused
+ * @returns {{isBatch: boolean, kid: Uint8Array, organisation: string, payload: object, signature: Uint8Array,
+ *   signedBytes: Uint8Array, digest: Uint8Array}}
+ */
+export function parseStatement(cose, what) {
+  require(cose.length <= STATEMENT_BYTES_MAX, `${what} has more than ${STATEMENT_BYTES_MAX} bytes.`);
+  const envelope = parseCbor(cose, what);
+  const parts = envelope instanceof formats.Tagged ? envelope.value : null;
+  require(Array.isArray(parts) && parts.length === 4, `${what} is not a COSE_Sign1.`);
+  const [header, unprotected, payload, signature] = parts;
+  anyBytes(header, `${what}'s header`);
+  require(unprotected instanceof Map && unprotected.size === 0, `${what} has an unprotected header.`);
+  anyBytes(payload, `${what}'s payload`);
+  bytes(64)(signature, `${what}'s signature`);
+  const named = parseHeader(header, what);
+  require(payload.length <= MESSAGE_BYTES_MAX, `${what}'s payload has more than ${MESSAGE_BYTES_MAX} bytes.`);
+  const document = parseDocument(payload, `${what}'s payload`);
+  const signedBytes = concat(
+    Uint8Array.of(0x84, 0x6a),
+    utf8("Signature1"),
+    formats.encodeByteString(header),
+    Uint8Array.of(0x40),
+    formats.encodeByteString(payload),
+  );
+  const form = named.isBatch ? BATCH_PAYLOAD : SINGLE_PAYLOAD;
+  return { ...named, payload: form(document, `${what}'s payload`), signature, signedBytes, digest: sha256(cose) };
+}
+
+/** @param {Uint8Array} encoded a message of a batch @returns {object} */
+export function parseMessage(encoded, what) {
+  require(encoded.length <= MESSAGE_BYTES_MAX, `${what} has more than ${MESSAGE_BYTES_MAX} bytes.`);
+  return object(parseDocument(encoded, what), what);
+}
+
+const EVENT = (value, what) => text()(object(value, what).type, inside(what, "type"));
+const ACCEPTED = exactly({ events: list(EVENT), result: text() });
+const REJECTED = exactly({ code: integer(0), facts: object, result: text() });
+
+/** Refuse unless the outcome has its form and is an acceptance. */
+export function requireAccepted(encoded, what) {
+  const outcome = object(parseDocument(encoded, what), what);
+  if (outcome.result === "rejected") {
+    const { code } = REJECTED(outcome, what);
+    throw new Refused(`${what} is a rejection with code ${code}.`);
+  }
+  require(outcome.result === "accepted", `${what} is neither an acceptance nor a rejection.`);
+  ACCEPTED(outcome, what);
+}
+
+// --- Registration of a key, attestation, disclosure (sections 6 and 9) ------------------------------------------
+
+const SCOPE = list(text());
+
+/** What a `RegisterKey` message says of the key. */
+export function parseRegistration(message, what) {
+  require(message.type === "RegisterKey", `${what} carries no RegisterKey message.`);
+  const { valid_until_ms: until = null, valid_from_ms: from = 0 } = message;
+  return {
+    organisation: message.organisation,
+    publicKey: HASH(message.public_key, `${what}'s public_key`),
+    scope: SCOPE(message.scope, `${what}'s scope`),
+    validFromMs: integer(0)(from, `${what}'s valid_from_ms`),
+    validUntilMs: until === null ? Infinity : integer(0)(until, `${what}'s valid_until_ms`),
+  };
+}
+
+const RESULTS = list((value, what) => {
+  const { commitment, quantity } = object(value, what);
+  return { commitment: HASH(commitment, inside(what, "commitment")), quantity };
+});
+
+/** The commitments of an `IssueAttestation` message with their quantities, in order. */
+export function parseResults(message) {
+  require(message.type === "IssueAttestation", "There are disclosures, but the message is no IssueAttestation.");
+  return RESULTS(message.results, "The attestation at results");
+}
+
+// --- Genesis (section 7) and block (section 5) ------------------------------------------------------------------
+
+const PREDECESSOR = exactly({ chain_id: CHAIN, log_root: HASH, log_size: integer(1), state_root: HASH });
+const GENESIS = exactly(
+  { chain_id: CHAIN, organisations: integer(1), organisations_root: HASH, ruleset: integer(1), time_ms: integer(0) },
+  { predecessor: PREDECESSOR },
+);
+const ACCREDITATION = exactly({
+  standard: text(),
+  edition: text(),
+  quantities: list(text()),
+  valid_until_ms: integer(0),
+});
+const ORGANISATION_DOCUMENT = exactly({
+  organisation: ORGANISATION,
+  name: text(),
+  roles: list(text()),
+  root_keys: list(HASH, 1),
+  accreditations: list(ACCREDITATION),
+});
+const BLOCK = exactly({
+  evidence: integer(0),
+  first_leaf: integer(1),
+  height: integer(1),
+  ruleset: integer(1),
+  state_root: HASH,
+  statements: integer(0),
+  time_ms: integer(0),
+});
+
+const documentOf = (form, what) => (encoded) => form(parseDocument(encoded, what), what);
+export const parseGenesis = documentOf(GENESIS, "The genesis header");
+export const parseOrganisation = documentOf(ORGANISATION_DOCUMENT, "The organisation document");
+export const parseBlock = documentOf(BLOCK, "The block document");
+
+// --- Checkpoint (section 8): C2SP signed-note, tlog-checkpoint, tlog-cosignature --------------------------------
+
+const NOTE_BYTES_MAX = 16_384;
+const NOTE_SIGNATURES_MAX = 32;
+const NAME = "[!-*,-~]+";
+const SIGNATURE_LINE = new RegExp(`^\u2014 (${NAME}) ([A-Za-z0-9+/=]+)$`);
+const VERIFIER_KEY = new RegExp(`^(${NAME})\\+([0-9a-f]{8})\\+([A-Za-z0-9+/=]+)$`);
+const LOG_KEY_TYPE = 1;
+const COSIGNER_KEY_TYPE = 4;
+
+function parseSignatureLine(line, i) {
+  const what = `The note's signature ${i + 1}`;
+  const [, name, encoded] = SIGNATURE_LINE.exec(line) ?? [];
+  require(name !== undefined, `${what} is not an em dash, a name and base64.`);
+  const blob = parseBase64(encoded, what);
+  require(blob.length > 4, `${what} is empty.`);
+  return { name, keyId: blob.slice(0, 4), signature: blob.slice(4) };
+}
+
+/**
+ * A checkpoint, its signatures not yet checked.
+ * @param {Uint8Array} note
+ * @returns {{origin: string, size: bigint, root: Uint8Array, body: Uint8Array,
+ *   signatures: {name: string, keyId: Uint8Array, signature: Uint8Array}[]}}
+ */
+export function parseNote(note) {
+  require(note.length <= NOTE_BYTES_MAX, `The note has more than ${NOTE_BYTES_MAX} bytes.`);
+  const lines = formats.parseUtf8(note, "The note").split("\n");
+  require(lines.pop() === "", "The note does not end with a line's end.");
+  const [origin, size, root, blank, ...signatures] = lines;
+  require(new RegExp(`^${NAME}$`).test(origin ?? ""), "The note's origin is not a name.");
+  require(/^(?:0|[1-9][0-9]{0,15})$/.test(size ?? ""), "The note's size is not a decimal number.");
+  const rootBytes = bytes(32)(parseBase64(root ?? "", "The note's root"), "The note's root");
+  require(blank === "", "The note has more than three lines before its signatures.");
+  const count = signatures.length;
+  require(count >= 1 && count <= NOTE_SIGNATURES_MAX, `The note has ${count} signatures.`);
+  const body = utf8(`${origin}\n${size}\n${root}\n`);
+  return { origin, size: BigInt(size), root: rootBytes, body, signatures: signatures.map(parseSignatureLine) };
+}
+
+/** The key of `name+hash+base64`; its type byte must be `type`. */
+function parseVerifierKey(encoded, type, what) {
+  const [, name, hash, material] = VERIFIER_KEY.exec(encoded) ?? [];
+  require(name !== undefined, `${what} is not a name, a hash and base64 joined by "+".`);
+  const key = bytes(33)(parseBase64(material, what), what);
+  require(key[0] === type, `${what} has key type ${key[0]}, not ${type}.`);
+  const keyId = sha256(concat(utf8(`${name}\n`), key)).slice(0, 4);
+  require(equalBytes(fromHex(hash), keyId), `${what} has a hash that is not its own.`);
+  return { name, keyId, type, publicKey: key.slice(1) };
+}
+
+/** Whether `signature` by the verifier key `key` holds for the note's body. */
+export function noteSignatureHolds(key, body, signature) {
+  if (key.type === LOG_KEY_TYPE) return ed25519Verify(key.publicKey, body, signature);
+  if (signature.length !== 72) return false;
+  const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);
+  if (time >= 1n << 63n) return false;
+  return ed25519Verify(key.publicKey, concat(utf8(`cosignature/v1\ntime ${time}\n`), body), signature.subarray(8));
+}
+
+// --- Trust (section 11) -----------------------------------------------------------------------------------------
+
+const TRUST_BYTES_MAX = 64_000;
+const TRUST = exactly({ genesis: HASH, log: text(), witnesses: list(text()), quorum: integer(0) });
+
+/**
+ * What the verifier takes as given.
+ * @param {string} trustText
+ * @returns {{genesis: Uint8Array, log: object, witnesses: object[], quorum: number}}
+ */
+export function parseTrust(trustText) {
+  const what = "The trust file";
+  require(typeof trustText === "string", `${what} is not text.`);
+  const encoded = utf8(trustText);
+  require(encoded.length <= TRUST_BYTES_MAX, `${what} has more than ${TRUST_BYTES_MAX} bytes.`);
+  // A lone surrogate has no UTF-8; encoding replaces it.
+  require(formats.parseUtf8(encoded, what) === trustText, `${what} is not valid text.`);
+  const trust = TRUST(parseDocument(encoded, what, true), what);
+  const log = parseVerifierKey(trust.log, LOG_KEY_TYPE, `${what}'s log key`);
+  const witnesses = trust.witnesses.map((key, i) =>
+    parseVerifierKey(key, COSIGNER_KEY_TYPE, `${what}'s witness key ${i + 1}`),
+  );
+  const distinct = (property) => new Set(witnesses.map(property)).size === witnesses.length;
+  require(distinct((w) => w.name) && distinct((w) => formats.toHex(w.publicKey)), `${what} names a witness twice.`);
+  require(trust.quorum <= witnesses.length, `${what} asks for more witnesses than it names.`);
+  return { genesis: trust.genesis, log, witnesses, quorum: trust.quorum };
+}

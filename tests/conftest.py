@@ -1,0 +1,197 @@
+"""What every test shares: suites collected only where their needs are found, and Hypothesis profiles."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+import subprocess
+from collections import Counter
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple, Protocol
+
+import pytest
+from hypothesis import HealthCheck, settings
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping
+
+ROOT = Path(__file__).resolve().parent.parent
+NOT_COLLECTED = pytest.StashKey[dict[str, int]]()
+SLOW_SECONDS = 0.25
+
+settings.register_profile(
+    "default",
+    derandomize=True,
+    deadline=None,
+    max_examples=60,
+    database=None,
+    print_blob=True,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.register_profile("explore", settings.get_profile("default"), derandomize=False, max_examples=2_000)
+
+
+def find_third_party_data(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of third-party test data, or None where there is none."""
+    named = environ.get("CELLVOW_DATA")
+    folder = Path(named) if named else ROOT.parent / "shared" / "data"
+    return folder if folder.is_dir() else None
+
+
+def find_chromium(environ: Mapping[str, str]) -> str | None:
+    """Return the path of a Chromium executable on PATH, or None."""
+    names = ("chromium", "chromium-browser", "google-chrome")
+    found = (shutil.which(name, path=environ.get("PATH")) for name in names)
+    return next((path for path in found if path), None)
+
+
+def find_node(environ: Mapping[str, str]) -> str | None:
+    """Return the path of Node.js if it is version 18 or newer, else None."""
+    path = shutil.which("node", path=environ.get("PATH"))
+    if path is None:
+        return None
+    answer = subprocess.run([path, "--version"], capture_output=True, text=True, check=False, timeout=30)
+    version = re.match(r"v(\d+)\.", answer.stdout)
+    return path if version and int(version[1]) >= 18 else None
+
+
+def find_network_namespaces(environ: Mapping[str, str]) -> str | None:
+    """Return the path of `unshare` if it may create a network namespace here, else None."""
+    path = shutil.which("unshare", path=environ.get("PATH"))
+    if path is None:
+        return None
+    answer = subprocess.run([path, "--net", "true"], capture_output=True, check=False, timeout=30)
+    return path if answer.returncode == 0 else None
+
+
+class Need(NamedTuple):
+    """Something a group of tests cannot do without: how to find it and what to do when it is missing."""
+
+    find: Callable[[Mapping[str, str]], object | None]
+    remedy: str
+
+
+NEEDS = {
+    "browser": Need(find_chromium, "install Chromium (Debian: apt install chromium)"),
+    "data": Need(find_third_party_data, "set CELLVOW_DATA to the folder of third-party data"),
+    "network": Need(find_network_namespaces, "run where network namespaces may be created (Linux, as root)"),
+    "node": Need(find_node, "install Node.js 18 or newer (Debian: apt install nodejs)"),
+}
+
+
+def missing_needs(groups: Iterable[str], environ: Mapping[str, str]) -> set[str]:
+    """Return those of `groups` whose need is not found on this machine."""
+    return {group for group in groups if NEEDS[group].find(environ) is None}
+
+
+def required_groups(environ: Mapping[str, str]) -> set[str]:
+    """Return the groups named by CELLVOW_REQUIRE; a name we do not know is a usage error."""
+    names = {name.strip() for name in environ.get("CELLVOW_REQUIRE", "").split(",") if name.strip()}
+    unknown = sorted(names - NEEDS.keys())
+    if unknown:
+        known = ", ".join(sorted(NEEDS))
+        raise pytest.UsageError(f"CELLVOW_REQUIRE names {', '.join(unknown)}; known groups are {known}.")
+    return names
+
+
+def is_exploring(environ: Mapping[str, str]) -> bool:
+    """Return whether the full-size suites were asked for."""
+    return environ.get("CELLVOW_EXPLORE") == "1"
+
+
+def groups_of(item: pytest.Item) -> set[str]:
+    """Return what the test needs; asking for the data's folder is needing the data."""
+    groups = {group for group in NEEDS if item.get_closest_marker(group)}
+    if "third_party_data" in getattr(item, "fixturenames", ()):
+        groups.add("data")
+    return groups
+
+
+def reason_to_leave_out(item: pytest.Item, missing: set[str], *, exploring: bool) -> str | None:
+    """Return the group for whose sake the test is not collected, or None if it is."""
+    absent = sorted(groups_of(item) & missing)
+    if absent:
+        return absent[0]
+    if item.get_closest_marker("explore") and not exploring:
+        return "explore"
+    return None
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Choose the Hypothesis profile and refuse to start where something required is missing."""
+    config.stash[NOT_COLLECTED] = {}
+    settings.load_profile("explore" if is_exploring(os.environ) else "default")
+    missing = missing_needs(required_groups(os.environ), os.environ)
+    if missing:
+        sentences = [f"{group}: not found; {NEEDS[group].remedy}." for group in sorted(missing)]
+        raise pytest.UsageError("CELLVOW_REQUIRE asks for what is not here. " + " ".join(sentences))
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """Leave out the tests whose needs are not found; they are counted, never reported as skipped."""
+    needed = set().union(*(groups_of(item) for item in items)) if items else set()
+    missing = missing_needs(needed, os.environ)
+    exploring = is_exploring(os.environ)
+    reasons = {item: reason_to_leave_out(item, missing, exploring=exploring) for item in items}
+    left_out = [item for item, reason in reasons.items() if reason]
+    if left_out:
+        config.hook.pytest_deselected(items=left_out)
+        items[:] = [item for item in items if reasons[item] is None]
+    counts: dict[str, int] = Counter(reason for reason in reasons.values() if reason)
+    config.stash[NOT_COLLECTED] = counts
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    """Hand the counts of a parallel worker to the process that prints the summary."""
+    output = getattr(session.config, "workeroutput", None)
+    if output is not None:
+        output["not_collected"] = dict(session.config.stash[NOT_COLLECTED])
+
+
+class Worker(Protocol):
+    """What the parallel scheduler tells of a worker that ends."""
+
+    config: pytest.Config
+    workeroutput: dict[str, dict[str, int]]
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_testnodedown(node: Worker) -> None:
+    """Take the counts from a parallel worker that ends; every worker collects the same tests."""
+    output = getattr(node, "workeroutput", {})
+    node.config.stash[NOT_COLLECTED] = output.get("not_collected", {})
+
+
+def unmarked_slow_tests(reports: Iterable[pytest.TestReport]) -> list[str]:
+    """Return a line for each passed test that took long and carries neither mark that says so."""
+    return [
+        f"{report.duration:.2f} s  {report.nodeid}"
+        for report in reports
+        if report.duration > SLOW_SECONDS and not {"slow", "explore"} & set(report.keywords)
+    ]
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    """Say which groups were not collected and what would change it, and which tests should say `slow`."""
+    counts = config.stash[NOT_COLLECTED]
+    if counts:
+        terminalreporter.section("not collected")
+    for group, count in sorted(counts.items()):
+        remedy = NEEDS[group].remedy if group in NEEDS else "set CELLVOW_EXPLORE=1 (make explore)"
+        terminalreporter.write_line(f"{group}: {count} test(s); to include them, {remedy}")
+    slow = unmarked_slow_tests(terminalreporter.getreports("passed"))
+    if slow:
+        terminalreporter.section(f"slower than {SLOW_SECONDS} s without the mark `slow`")
+    for line in slow:
+        terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="session")
+def third_party_data() -> Path:
+    """The folder of third-party test data; a test asking for it is collected only where it is found."""
+    folder = find_third_party_data(os.environ)
+    if folder is None:
+        raise pytest.UsageError("third-party data not found; " + NEEDS["data"].remedy)
+    return folder
