@@ -138,7 +138,7 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if left_out:
         config.hook.pytest_deselected(items=left_out)
         items[:] = [item for item in items if reasons[item] is None]
-    counts: dict[str, int] = Counter(reason for reason in reasons.values() if reason)
+    counts: dict[str, int] = dict(Counter(reason for reason in reasons.values() if reason))
     config.stash[NOT_COLLECTED] = counts
 
 
@@ -147,7 +147,7 @@ def pytest_sessionfinish(session: pytest.Session) -> None:
     """Hand the counts of a parallel worker to the process that prints the summary."""
     output = getattr(session.config, "workeroutput", None)
     if output is not None:
-        output["not_collected"] = dict(session.config.stash[NOT_COLLECTED])
+        output["not_collected"] = session.config.stash[NOT_COLLECTED]
 
 
 class Worker(Protocol):

@@ -6,6 +6,7 @@ from collections.abc import Callable
 from fastapi import FastAPI, Request
 from fastapi.concurrency import run_in_threadpool
 from fastapi.responses import Response as HttpResponse
+from starlette.requests import ClientDisconnect
 
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.witness import Witness
@@ -40,11 +41,12 @@ def create_witness_app(witness: Witness, clock: Callable[[], int]) -> FastAPI:
 def describe_witness(witness: Witness) -> str:
     """Name, key, logs, sizes and forks as plain text."""
     lines = [f"witness {witness.name}", f"key     {witness.vkey}", ""]
-    for log in witness.logs():
+    logs = witness.logs()
+    for log in logs:
         held = log.held
         seen = f"{held.checkpoint.size} leaves, last cosigned at {held.time_s}" if held else "nothing seen yet"
         lines.append(f"log     {log.key.name}: {seen}")
-    if not witness.logs():
+    if not logs:
         lines.append("no logs are served")
     forks = witness.forks()
     lines += ["", f"forks   {len(forks)} seen" if forks else "forks   none seen"]
@@ -73,6 +75,8 @@ async def _read_body(request: Request) -> bytes | Response:
                 body += chunk
                 if len(body) > REQUEST_BYTES_MAX:
                     return explain(413, f"a request has at most {REQUEST_BYTES_MAX} bytes")
+    except ClientDisconnect:
+        return explain(400, "the connection closed before the body was complete")
     except TimeoutError:
         return explain(408, f"the body did not arrive within {BODY_TIME_S_MAX:.0f} s")
     return bytes(body)

@@ -1,0 +1,60 @@
+"""From files to measurements, from measurements to results with an interval, and the archive that proves a row."""
+
+from cellvow.evidence.accuracy import ASSUMED_ACCURACY, SensorAccuracy
+from cellvow.evidence.archive import Archive, write_archive
+from cellvow.evidence.cell_kind import CellKind
+from cellvow.evidence.discharge import Discharge
+from cellvow.evidence.evaluation import Evaluation, evaluate_measurement
+from cellvow.evidence.fullness import Judgement
+from cellvow.evidence.importing import ACCEPTED, import_measurement, parse_measurement
+from cellvow.evidence.measurement import Measurement, Progress, Source
+from cellvow.evidence.reference import (
+    CITATION,
+    RATED_MAH,
+    REFERENCE_MEASUREMENTS,
+    ReferenceMeasurement,
+    find_measurement,
+    open_reference_measurement,
+)
+from cellvow.evidence.resistance import Pulse
+from cellvow.evidence.result import Conditions, Result, Undetermined
+from cellvow.evidence.row_proof import RowProof, parse_row_proof, prove_row, verify_row
+from cellvow.evidence.simulate import SimulatedCell, simulate_measurement
+from cellvow.evidence.uncertainty import Contribution
+from cellvow.evidence.window import Window
+
+__all__ = [
+    "ACCEPTED",
+    "ASSUMED_ACCURACY",
+    "Archive",
+    "CITATION",
+    "CellKind",
+    "Conditions",
+    "Contribution",
+    "Discharge",
+    "Evaluation",
+    "Judgement",
+    "Measurement",
+    "Progress",
+    "Pulse",
+    "RATED_MAH",
+    "REFERENCE_MEASUREMENTS",
+    "ReferenceMeasurement",
+    "Result",
+    "RowProof",
+    "SensorAccuracy",
+    "SimulatedCell",
+    "Source",
+    "Undetermined",
+    "Window",
+    "evaluate_measurement",
+    "find_measurement",
+    "import_measurement",
+    "open_reference_measurement",
+    "parse_measurement",
+    "parse_row_proof",
+    "prove_row",
+    "simulate_measurement",
+    "verify_row",
+    "write_archive",
+]

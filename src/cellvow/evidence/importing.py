@@ -13,7 +13,7 @@ from cellvow.evidence.bounds import FILE_BYTES_MAX
 from cellvow.evidence.measurement import Measurement, Progress, Source
 from cellvow.evidence.parquet_table import MAGIC, read_parquet
 from cellvow.evidence.recorded import build_measurement
-from cellvow.evidence.refusal import quote, refuse_file
+from cellvow.evidence.refusal import printable, quote, refuse_file
 from cellvow.evidence.text_table import first_fields, read_columns
 
 ACCEPTED = "Bitrode CSV, Battery Data Format as CSV or as Parquet"
@@ -48,6 +48,7 @@ def parse_measurement(
     progress: Progress | None = None,
 ) -> Measurement:
     """The measurement in a file's bytes; `name` appears in errors, the rest is what its publisher says."""
+    name = printable(name)
     _check_size(len(content), name)
     for magic, what, remedy in _NOT_TEXT:
         if content.startswith(magic):
@@ -105,6 +106,8 @@ def _check_size(size: int, name: str) -> None:
 
 
 def _declared_by_name(name: str) -> tuple[tuple[str, str], ...]:
-    """What a file named by the format's convention says about itself."""
+    """What a file named by the format's convention (`institution__cell__date...`) says about itself."""
     match = _NAMED_TEMPERATURE.search(name)
-    return (("temperature_degc", match[1]),) if match else ()
+    temperature = (("temperature_degc", match[1]),) if match else ()
+    parts = name.split("__")
+    return (("institution", parts[0]), ("cell", parts[1]), *temperature) if len(parts) > 2 else temperature

@@ -7,7 +7,7 @@ import numpy as np
 from cellvow.evidence.bounds import MAGNITUDE_MAX, TIME_S_MAX
 from cellvow.evidence.layout import CHANNELS, Layout
 from cellvow.evidence.measurement import Floats, Integers, Measurement, Source
-from cellvow.evidence.refusal import refuse_field, refuse_file
+from cellvow.evidence.refusal import printable, refuse_field, refuse_file
 
 WHOLE_NUMBERS = ("step", "cycle")
 """Channels that count something."""
@@ -47,7 +47,7 @@ def build_measurement(source: Source, recorded: Recorded, phase: Integers | None
     _check_magnitudes(source.name, recorded)
     _check_time(source.name, recorded)
     channels, remarks = _without_unusable(recorded)
-    source = replace(source, remarks=(*source.remarks, *recorded.layout.remarks, *remarks))
+    source = replace(source, remarks=tuple(map(printable, (*source.remarks, *recorded.layout.remarks, *remarks))))
     return Measurement(
         source=source,
         t_s=channels["t_s"],

@@ -26,7 +26,9 @@ def first_fields(content: bytes, name: str) -> list[str]:
     return [field.strip() for field in fields]
 
 
-def read_columns(content: bytes, name: str, layout: Layout, progress: Progress | None) -> Recorded:
+def read_columns(
+    content: bytes, name: str, layout: Layout, progress: Progress | None, *, rows_max: int = ROWS_MAX
+) -> Recorded:
     """Every column of `layout` from UTF-8 text; raises `Malformed` naming the first row that is wrong."""
     rows = islice(_rows(content, name, progress), layout.header_rows, None)
     numbers: dict[str, list[Floats]] = {column.channel: [] for column in layout.columns}
@@ -36,8 +38,8 @@ def read_columns(content: bytes, name: str, layout: Layout, progress: Progress |
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         _check_widths(chunk, name, layout.width)
         row_numbers.extend(row for row, _ in chunk)
-        if len(row_numbers) > ROWS_MAX:
-            refuse_file(name, f"more than {ROWS_MAX} rows", "split the measurement into several files")
+        if len(row_numbers) > rows_max:
+            refuse_file(name, f"more than {rows_max} rows", "split the measurement into several files")
         for column in layout.columns:
             numbers[column.channel].append(_numbers(chunk, name, column))
         for text in layout.texts:

@@ -4,10 +4,11 @@ import http.client
 import socket
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
-from threading import Timer
+from threading import Event, Lock, Timer
 from typing import Protocol
-from urllib.parse import urlsplit
+from urllib.parse import SplitResult, urlsplit
 
 from cellvow.core.ledger.checkpoint import (
     Checkpoint,
@@ -26,10 +27,10 @@ from cellvow.core.ledger.checkpoint import (
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
 from cellvow.core.primitives.signature import is_valid
-from cellvow.node.witness_protocol import SIZE, Response, encode_request
+from cellvow.node.witness_protocol import SIZE, TEXT, Response, encode_request
 
 Prove = Callable[[int, int], Sequence[Digest]]
-"""(old size, size) -> consistency path between the log's two trees."""
+"""(old size, size) -> consistency path between the log's two trees; called from other threads, one at a time."""
 
 ROUNDS_MAX = 3
 """Requests to one witness for one checkpoint: one to learn its size, one that fits, one if it moved on."""
@@ -101,6 +102,7 @@ class Publisher:
         self._prove = prove
         self._check = check
         self._sizes: dict[str, int] = {}
+        self._proving = Lock()
 
     def publish(self, note_bytes: bytes) -> Publication:
         """Ask every witness that has not cosigned `note_bytes` yet, all at once.
@@ -147,7 +149,8 @@ class Publisher:
         request_note = encode_note(checkpoint, [by_log])
         old_size = min(self._sizes.get(witness.key.name, 0), checkpoint.size)
         for _ in range(ROUNDS_MAX):
-            proof = self._prove(old_size, checkpoint.size)
+            with self._proving:
+                proof = self._prove(old_size, checkpoint.size)
             response = witness.port.add_checkpoint(encode_request(old_size, proof, request_note))
             if response.status == 200:
                 return _read_cosignature(response.body, witness.key)
@@ -175,52 +178,67 @@ class HttpWitness:
     """
 
     def __init__(self, url: str, timeout_s: float = TIMEOUT_S) -> None:
-        parts = urlsplit(url)
-        if parts.scheme not in ("http", "https") or not parts.hostname or parts.query or parts.fragment:
-            raise Malformed(f"a witness's address is spelled http(s)://host[:port][/prefix], not {url!r}")
+        parts = _split_address(url)
         self._kind = http.client.HTTPSConnection if parts.scheme == "https" else http.client.HTTPConnection
-        self._host, self._port = parts.hostname, parts.port
+        self._host, self._port = parts.hostname or "", parts.port
         self._path = parts.path.rstrip("/") + "/add-checkpoint"
         self._timeout_s = timeout_s
 
     def add_checkpoint(self, body: bytes) -> Response:
         """Its answer to POST /add-checkpoint; raises `OperationalError` where it cannot be reached."""
         connection = self._kind(self._host, self._port, timeout=self._timeout_s)
+        is_late = Event()
         try:
             connection.connect()
             # A socket's own timeout starts again with every byte: a witness could drip for ever.
-            deadline = Timer(self._timeout_s, _hang_up, [connection.sock])
+            deadline = Timer(self._timeout_s, _hang_up, [connection.sock, is_late])
             deadline.daemon = True
             deadline.start()
             try:
-                return self._exchange(connection, body)
+                response = self._exchange(connection, body)
             finally:
                 deadline.cancel()
                 deadline.join()
+            if is_late.is_set():
+                raise TimeoutError
+            return response
         except (OSError, http.client.HTTPException) as error:
-            raise OperationalError(
-                f"the witness at {self._host} cannot be reached: {str(error) or type(error).__name__}"
-            ) from error
+            late = is_late.is_set() or isinstance(error, TimeoutError)
+            reason = f"no answer within {self._timeout_s:g} s" if late else str(error) or type(error).__name__
+            raise OperationalError(f"the witness at {self._host} cannot be reached: {reason}") from error
         finally:
             connection.close()
 
     def _exchange(self, connection: http.client.HTTPConnection, body: bytes) -> Response:
-        headers = {"Content-Type": "text/plain; charset=utf-8", "Connection": "close"}
-        connection.request("POST", self._path, body, headers)
-        answer = connection.getresponse()
-        with answer:
+        connection.request("POST", self._path, body, {"Content-Type": TEXT, "Connection": "close"})
+        with connection.getresponse() as answer:
             content = answer.read(RESPONSE_BYTES_MAX + 1)
             if len(content) > RESPONSE_BYTES_MAX:
                 raise OperationalError(f"the witness's answer is longer than {RESPONSE_BYTES_MAX} bytes")
+            if answer.length:
+                raise http.client.IncompleteRead(content, answer.length)
             return Response(answer.status, answer.headers.get("Content-Type", ""), content)
 
 
-def _hang_up(connected: socket.socket) -> None:
+def _split_address(url: str) -> SplitResult:
+    """The parts of `http(s)://host[:port][/prefix]`, or `Malformed` for anything that holds more."""
     try:
+        parts = urlsplit(url)
+        is_plain = url == f"{parts.scheme}://{parts.netloc}{parts.path}" and "@" not in parts.netloc
+        is_sound = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        is_plain = is_sound = False
+        parts = SplitResult("", "", "", "", "")
+    if not (is_plain and is_sound and all("!" <= c <= "~" for c in url)):
+        raise Malformed(f"the witness's address is not http(s)://host[:port][/prefix]: {url[:80]!r}")
+    return parts
+
+
+def _hang_up(connected: socket.socket, is_late: Event) -> None:
+    is_late.set()
+    # The other side may have been quicker.
+    with suppress(OSError):
         connected.shutdown(socket.SHUT_RDWR)
-    except OSError:
-        # The other side was quicker.
-        return
 
 
 def _find_cosignature(signatures: Sequence[NoteSignature], key: NoteKey) -> NoteSignature | None:

@@ -6,6 +6,7 @@ a lock file; readers have connections that cannot write. A block is one transact
 
 import fcntl
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -105,6 +106,7 @@ class LedgerStore:
     def __init__(self, connection: apsw.Connection, lock: WriterLock | None) -> None:
         self._connection = connection
         self._lock = lock
+        self._guard = threading.RLock()  # a connection serves one thread at a time
         connection.set_busy_timeout(_BUSY_MS)
         if self._value("PRAGMA user_version") != FORMAT:
             connection.close()
@@ -152,7 +154,7 @@ class LedgerStore:
         ensure(self._lock is not None, "a reader was asked to commit a block")
         connection = self._connection
         try:
-            with connection:
+            with self._guard, connection:
                 _write_block(connection, block, applied)
                 _write(connection, applied)
         except apsw.Error as error:
@@ -163,7 +165,7 @@ class LedgerStore:
 
     def put_checkpoint(self, size: int, note: bytes) -> None:
         """Keep the newest signed note of a size."""
-        with self._connection:
+        with self._guard, self._connection:
             self._connection.execute("INSERT OR REPLACE INTO checkpoint VALUES(?, ?)", (size, note))
 
     def genesis(self) -> Genesis:
@@ -229,7 +231,9 @@ class LedgerStore:
     def statements(self, first_leaf: int, count: int) -> list[StoredStatement]:
         """Statements by leaf: those of `count` leaves from `first_leaf` on."""
         query = "SELECT leaf, height, data, outcomes FROM statement WHERE leaf >= ? AND leaf < ? ORDER BY leaf"
-        return [_statement(row) for row in self._connection.execute(query, (first_leaf, first_leaf + count))]
+        with self._guard:
+            rows = self._connection.execute(query, (first_leaf, first_leaf + count)).fetchall()
+        return [_statement(row) for row in rows]
 
     def statement_of_txid(self, txid: bytes) -> StoredStatement | None:
         """The statement with this idempotency key, or None."""
@@ -248,7 +252,8 @@ class LedgerStore:
 
     def _row(self, query: str, bindings: tuple[Any, ...] = ()) -> tuple[Any, ...] | None:
         try:
-            return self._connection.execute(query, bindings).fetchone()
+            with self._guard:
+                return self._connection.execute(query, bindings).fetchone()
         except apsw.Error as error:
             raise LedgerStopped(f"storage failed while reading the ledger: {error}") from error
 

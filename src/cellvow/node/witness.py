@@ -16,7 +16,13 @@ from cellvow.core.ledger.checkpoint import (
 )
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError, ensure
 from cellvow.core.primitives.limits import INTEGER_MAX
-from cellvow.core.primitives.signature import derive_public_key, is_valid, is_valid_public_key, sign
+from cellvow.core.primitives.signature import (
+    derive_public_key,
+    is_valid,
+    is_valid_public_key,
+    require_sound_library,
+    sign,
+)
 from cellvow.node.witness_protocol import (
     TEXT,
     Fork,
@@ -46,6 +52,7 @@ class Witness:
     """
 
     def __init__(self, key: NoteKey, seed: bytes, store: WitnessStore) -> None:
+        require_sound_library()
         self.key = key
         self._seed = seed
         self._store = store

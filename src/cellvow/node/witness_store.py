@@ -2,10 +2,11 @@
 
 import sys
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
+from typing import Self
 
 import apsw
 
@@ -14,9 +15,9 @@ from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalE
 from cellvow.core.primitives.signature import is_valid
 from cellvow.node.witness_protocol import Accepted, Fork, Held, Verdict
 
-LOGS_MAX = 1_000
+LOGS_MAX = 256
 """Logs one witness knows."""
-FORKS_KEPT_MAX = 100
+FORKS_KEPT_MAX = 10
 """Forks kept per log: one convicts it, the rest show how it went on."""
 BUSY_MS_MAX = 5_000
 """How long to wait for another process that writes to the same store."""
@@ -56,19 +57,23 @@ class WitnessStore:
         self._failure: str | None = None
 
     @classmethod
-    def create(cls, path: Path, key: NoteKey, *, vfs: str | None = None) -> "WitnessStore":
+    def create(cls, path: Path, key: NoteKey, *, vfs: str | None = None) -> Self:
         """A new store at `path` that belongs to the witness's `key`; an existing file is refused."""
         if path.exists():
             raise OperationalError(f"{path} exists already: a witness is created in a folder of its own")
         connection = _connect(path, apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_CREATE, vfs)
         store = cls(connection)
-        with store._transaction():
-            connection.execute(_SCHEMA)
-            connection.execute("INSERT INTO identity VALUES (?)", (encode_vkey(key),))
+        try:
+            with store._transaction():
+                connection.execute(_SCHEMA)
+                connection.execute("INSERT INTO identity VALUES (?)", (encode_vkey(key),))
+        except OperationalError:
+            _abandon(connection)
+            raise
         return store
 
     @classmethod
-    def open(cls, path: Path, key: NoteKey, *, vfs: str | None = None) -> "WitnessStore":
+    def open(cls, path: Path, key: NoteKey, *, vfs: str | None = None) -> Self:
         """The store of `key`; refused if it is lost, damaged, edited or another witness's."""
         if not path.is_file():
             raise OperationalError(
@@ -85,7 +90,11 @@ class WitnessStore:
 
     def close(self) -> None:
         """Release the file; the store is not used afterwards."""
-        self._connection.close()
+        with self._lock:
+            try:
+                self._connection.close()
+            except apsw.Error as error:
+                raise self._failed(error) from error
 
     def add_log(self, key: NoteKey) -> None:
         """Serve the log of `key`; the same key again changes nothing, another key is refused."""
@@ -95,8 +104,7 @@ class WitnessStore:
                 if known.key != key:
                     raise Malformed(f"the log {key.name} is known by another key: it cannot be exchanged")
                 return
-            (count,) = self._connection.execute("SELECT count(*) FROM log").get or (0,)
-            if count >= LOGS_MAX:
+            if self._connection.execute("SELECT count(*) FROM log").get >= LOGS_MAX:
                 raise OperationalError(f"a witness serves at most {LOGS_MAX} logs")
             self._connection.execute("INSERT INTO log (origin, vkey) VALUES (?, ?)", (key.name, encode_vkey(key)))
 
@@ -112,9 +120,8 @@ class WitnessStore:
 
     def fetch_forks(self) -> tuple[Fork, ...]:
         """The evidence against logs, as it came."""
-        columns = "SELECT origin, size, held, offered, seen_s FROM fork ORDER BY rowid"
         with self._reading():
-            return tuple(Fork(*row) for row in self._connection.execute(columns))
+            return self._fetch_forks()
 
     def record(self, origin: str, decide: Callable[[Held | None], Verdict]) -> Verdict:
         """Let `decide` judge by what is held of `origin` and keep its verdict, all in one transaction.
@@ -149,6 +156,10 @@ class WitnessStore:
         rows = self._connection.execute("SELECT vkey, note, time_s FROM log ORDER BY origin")
         return tuple(_known_log(*row) for row in rows)
 
+    def _fetch_forks(self) -> tuple[Fork, ...]:
+        columns = "SELECT origin, size, held, offered, seen_s FROM fork ORDER BY rowid"
+        return tuple(Fork(*row) for row in self._connection.execute(columns))
+
     def _require_sound(self, key: NoteKey) -> None:
         with self._reading():
             pragmas = [self._connection.pragma(name) for name in ("application_id", "user_version")]
@@ -160,6 +171,7 @@ class WitnessStore:
                 raise OperationalError(f"the store belongs to another witness's key, not to {key.name}'s")
             for log in self._fetch_logs():
                 _require_authentic(log)
+            self._fetch_forks()
 
     @contextmanager
     def _reading(self) -> Iterator[None]:
@@ -221,9 +233,15 @@ def _connect(path: Path, flags: int, vfs: str | None) -> apsw.Connection:
             connection.pragma("fullfsync", True)
             connection.pragma("checkpoint_fullfsync", True)
     except apsw.Error as error:
-        connection.close(True)
+        _abandon(connection)
         raise OperationalError(f"the witness's store {path} cannot be used: {error}") from error
     return connection
+
+
+def _abandon(connection: apsw.Connection) -> None:
+    # The failure that led here is the one to report, not what closing meets.
+    with suppress(apsw.Error):
+        connection.close(True)
 
 
 def _known_log(vkey: str, note: bytes | None, time_s: int | None) -> KnownLog:

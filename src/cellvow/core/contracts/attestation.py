@@ -44,30 +44,30 @@ ISSUED, SUPERSEDED, REVOKED, INVALIDATED, EXPIRED = "issued", "superseded", "rev
 class Result(Schema, frozen=True, kw_only=True):
     """A quantity and the commitment to its value, interval and conditions."""
 
-    quantity: Annotated[Quantity, MEMBERS]
+    quantity: Annotated[Quantity, WORLD]
     commitment: Annotated[Hash, GRANTED]
 
 
 class Predicate(Schema, frozen=True, kw_only=True):
     """What the issuer lets be known of a value: that it is at least, or at most, a threshold in the quantity's unit."""
 
-    quantity: Annotated[Quantity, MEMBERS]
-    comparison: Annotated[Literal["at_least", "at_most"], MEMBERS]
-    threshold: Annotated[Integer, MEMBERS]
+    quantity: Annotated[Quantity, WORLD]
+    comparison: Annotated[Literal["at_least", "at_most"], WORLD]
+    threshold: Annotated[Integer, WORLD]
 
 
 class Standard(Schema, frozen=True, kw_only=True):
     """The standard or published method followed, and its edition."""
 
-    name: Annotated[Term, MEMBERS]
-    edition: Annotated[Term, MEMBERS]
+    name: Annotated[Term, WORLD]
+    edition: Annotated[Term, WORLD]
 
 
 class Method(Schema, frozen=True, kw_only=True):
     """What computed the result."""
 
-    name: Annotated[Term, MEMBERS]
-    version: Annotated[Term, MEMBERS]
+    name: Annotated[Term, WORLD]
+    version: Annotated[Term, WORLD]
 
 
 class AttestationRecord(Record, frozen=True, kw_only=True):
@@ -100,18 +100,18 @@ class IssueAttestation(Message, frozen=True, kw_only=True):
     """Attest to the result of a test or an estimate, or declare a value; `reference` is the issuer's own number."""
 
     battery: Annotated[Battery, WORLD]
-    reference: Annotated[Reference, MEMBERS]
-    evidence_class: Annotated[EvidenceClass, MEMBERS]
-    is_certificate: Annotated[bool, MEMBERS]
-    standard: Annotated[Standard | None, MEMBERS] = None
-    method: Annotated[Method, MEMBERS]
-    tested_from_ms: Annotated[Count, MEMBERS]
-    tested_until_ms: Annotated[Count, MEMBERS]
-    valid_until_ms: Annotated[Count | None, MEMBERS] = None
-    input_root: Annotated[Hash | None, MEMBERS] = None
-    results: Annotated[tuple[Result, ...], msgspec.Meta(min_length=1, max_length=RESULTS_MAX), MEMBERS]
-    predicates: Annotated[tuple[Predicate, ...], msgspec.Meta(max_length=PREDICATES_MAX), MEMBERS] = ()
-    supersedes: Annotated[Reference | None, MEMBERS] = None
+    reference: Annotated[Reference, WORLD]
+    evidence_class: Annotated[EvidenceClass, WORLD]
+    is_certificate: Annotated[bool, WORLD]
+    standard: Annotated[Standard | None, WORLD] = None
+    method: Annotated[Method, WORLD]
+    tested_from_ms: Annotated[Count, WORLD]
+    tested_until_ms: Annotated[Count, WORLD]
+    valid_until_ms: Annotated[Count | None, WORLD] = None
+    input_root: Annotated[Hash | None, WORLD] = None
+    results: Annotated[tuple[Result, ...], msgspec.Meta(min_length=1, max_length=RESULTS_MAX), WORLD]
+    predicates: Annotated[tuple[Predicate, ...], msgspec.Meta(max_length=PREDICATES_MAX), WORLD] = ()
+    supersedes: Annotated[Reference | None, WORLD] = None
 
     @property
     def subject(self) -> str:

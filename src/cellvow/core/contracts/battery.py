@@ -5,7 +5,6 @@ from typing import Annotated, Literal
 import msgspec
 
 from cellvow.core.contracts.contract import (
-    MEMBERS,
     WORLD,
     Battery,
     Context,
@@ -104,7 +103,7 @@ class RegisterBattery(Message, frozen=True, kw_only=True):
 
     battery: Annotated[Battery, WORLD]
     manufactured_on: Annotated[Day, WORLD]
-    facility: Annotated[Term, MEMBERS]
+    facility: Annotated[Term, WORLD]
 
     @property
     def subject(self) -> str:

@@ -31,11 +31,20 @@ from cellvow.core.ledger.key import (
 )
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
+from cellvow.core.ledger.statement import is_hex
+from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.limits import SCOPE_MAX, SEQUENCE_WINDOW
-from cellvow.core.primitives.signature import derive_key_id, is_valid, is_valid_public_key
+from cellvow.core.primitives.signature import (
+    PUBLIC_KEY_LENGTH,
+    derive_key_id,
+    is_valid,
+    is_valid_public_key,
+)
 
 ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
 """All a root key may sign: it manages keys and nothing else."""
+ROOT_ONLY = ("RegisterKey", "RevokeKey")
+"""What no other key may sign, so that a verifier finds a root key behind every registration."""
 
 KeyIdText = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 SignatureText = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}\Z")]
@@ -133,6 +142,8 @@ def covers(member: Organisation, standard: str, edition: str, quantities: list[s
 
 def _register_key(context: Context, message: RegisterKey) -> list[Event]:
     require(message.organisation == context.organisation, Reason.NOT_YOUR_KEY)
+    root_only = any(name in ROOT_ONLY for name in message.scope)
+    require(not root_only, Reason.MALFORMED_MESSAGE, field="scope")
     public_key = bytes.fromhex(message.public_key)
     require(is_valid_public_key(public_key), Reason.INVALID_PUBLIC_KEY)
     kid = derive_key_id(public_key)
@@ -186,12 +197,15 @@ CONTRACT = Contract(
 
 
 def genesis_records(members: tuple[Organisation, ...]) -> dict[str, bytes]:
-    """The records a ledger starts with: each member and its root keys."""
+    """The records a ledger starts with: each member and its root keys; raises `Malformed` for a key unfit for use."""
     records: dict[str, bytes] = {}
     for member in members:
         records[organisation_key(member.organisation)] = encode_organisation(member)
         for public_key in member.root_keys:
-            kid = derive_key_id(bytes.fromhex(public_key))
+            kid = _root_key_id(public_key)
+            key = key_record_key(kid)
+            if key in records:
+                raise Malformed(f"genesis names the root key {public_key} twice")
             root = KeyRecord(
                 kid=kid.hex(),
                 public_key=public_key,
@@ -202,5 +216,11 @@ def genesis_records(members: tuple[Organisation, ...]) -> dict[str, bytes]:
                 valid_until_ms=None,
                 registered_height=0,
             )
-            records[key_record_key(kid)] = encode_key_record(root)
+            records[key] = encode_key_record(root)
     return records
+
+
+def _root_key_id(public_key: str) -> bytes:
+    if not is_hex(public_key, PUBLIC_KEY_LENGTH) or not is_valid_public_key(bytes.fromhex(public_key)):
+        raise Malformed(f"the root key {public_key[:64]!r} is not a point of the prime-order group in hexadecimal")
+    return derive_key_id(bytes.fromhex(public_key))

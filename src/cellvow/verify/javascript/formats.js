@@ -132,7 +132,8 @@ class DocumentReader {
   integer() {
     const digits = this.match(NUMBER);
     if (digits === "") this.refuse("no value");
-    if (!/^(?:0|-?[1-9][0-9]{0,15})$/.test(digits)) this.refuse("an integer that is not in its shortest form or too large");
+    const isShortest = /^(?:0|-?[1-9][0-9]{0,15})$/.test(digits);
+    if (!isShortest) this.refuse("an integer that is too large or not in its shortest form");
     const number = Number(digits);
     if (!Number.isSafeInteger(number)) this.refuse("an integer beyond 2^53");
     return number;

@@ -10,7 +10,7 @@ function firstPrimes(count) {
   return primes;
 }
 
-/** The first 64 bits of the fraction of the root of `prime` of that `degree`: what FIPS 180-4 builds its constants on. */
+/** The first 64 bits of the fraction of a root of `prime`: the constants of FIPS 180-4 are such bits. */
 function rootFraction(prime, degree) {
   const power = BigInt(prime) << (64n * degree);
   let low = 0n;

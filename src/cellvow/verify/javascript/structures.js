@@ -64,7 +64,8 @@ const STATEMENT_BYTES_MAX = 512_000;
 const PATH = list(bytes(32));
 const IN_BATCH = exactly({ index, salt: bytes(32), message: anyBytes, path: PATH, outcome_path: PATH });
 const INCLUSION = exactly({ cose: anyBytes, batch: list(IN_BATCH, 0, 1), outcome: anyBytes, leaf: index, path: PATH });
-const RECORD = exactly({ key: text(/^[\u0000-\u007f]*$/, "ASCII text"), value: anyBytes, siblings: list(bytes(0, 32)) });
+const ASCII = text(/^[\u0000-\u007f]*$/, "ASCII text");
+const RECORD = exactly({ key: ASCII, value: anyBytes, siblings: list(bytes(0, 32)) });
 const BUNDLE = exactly({
   version: shape((v) => v === 1n, "1"),
   genesis: anyBytes,
@@ -198,6 +199,11 @@ export function parseResults(message) {
   return RESULTS(message.results, "The attestation at results");
 }
 
+const FIELD = (value, what) => {
+  text()(object(value, what).quantity, inside(what, "quantity"));
+  return value;
+};
+
 // --- Genesis (section 7) and block (section 5) ------------------------------------------------------------------
 
 const PREDECESSOR = exactly({ chain_id: CHAIN, log_root: HASH, log_size: integer(1), state_root: HASH });
@@ -232,6 +238,7 @@ const documentOf = (form, what) => (encoded) => form(parseDocument(encoded, what
 export const parseGenesis = documentOf(GENESIS, "The genesis header");
 export const parseOrganisation = documentOf(ORGANISATION_DOCUMENT, "The organisation document");
 export const parseBlock = documentOf(BLOCK, "The block document");
+export const parseField = documentOf(FIELD, "The disclosed field");
 
 // --- Checkpoint (section 8): C2SP signed-note, tlog-checkpoint, tlog-cosignature --------------------------------
 
@@ -315,8 +322,10 @@ export function parseTrust(trustText) {
   const witnesses = trust.witnesses.map((key, i) =>
     parseVerifierKey(key, COSIGNER_KEY_TYPE, `${what}'s witness key ${i + 1}`),
   );
-  const distinct = (property) => new Set(witnesses.map(property)).size === witnesses.length;
-  require(distinct((w) => w.name) && distinct((w) => formats.toHex(w.publicKey)), `${what} names a witness twice.`);
+  const areDistinct = (texts) => new Set(texts).size === texts.length;
+  require(areDistinct(witnesses.map((key) => key.name)), `${what} names a witness twice.`);
+  const publicKeys = [log, ...witnesses].map((key) => formats.toHex(key.publicKey));
+  require(areDistinct(publicKeys), `${what} has a public key twice.`);
   require(trust.quorum <= witnesses.length, `${what} asks for more witnesses than it names.`);
   return { genesis: trust.genesis, log, witnesses, quorum: trust.quorum };
 }

@@ -1,0 +1,1 @@
+"""What a battery's passport shows, to whom, and under which code it is found."""

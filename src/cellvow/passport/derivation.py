@@ -1,0 +1,285 @@
+"""From records and statements to the passport of one battery, for one audience. Access is decided here, once."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+from cellvow.core.contracts.attestation import (
+    ISSUED,
+    AttestationRecord,
+    IssueAttestation,
+    RevokeAttestation,
+    attestation_key,
+    derive_state,
+)
+from cellvow.core.contracts.battery import (
+    BatteryRecord,
+    ModelRecord,
+    RegisterBattery,
+    RegisterModel,
+    battery_key,
+    model_key,
+)
+from cellvow.core.contracts.contract import Message, Provenance, decode_record
+from cellvow.core.contracts.correction import CorrectStatement
+from cellvow.core.contracts.custody import OfferHandover
+from cellvow.core.contracts.organisation import organisation_key
+from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY, RegisterRecord, register_key
+from cellvow.core.ledger.genesis import parse_organisation
+from cellvow.core.primitives.encoding import Json
+from cellvow.core.primitives.errors import fail
+from cellvow.core.protocol.transition import Read
+from cellvow.passport.view import (
+    Anchoring,
+    Attested,
+    Audience,
+    Curve,
+    Fact,
+    LifeStep,
+    Measured,
+    Passport,
+    Register,
+    Source,
+)
+
+Fields = Mapping[tuple[str, str], Sequence[dict[str, Json]]]
+"""(organisation, reference) -> the field documents of that attestation that this reader was shown, verified."""
+
+CURVE = "discharge_curve"
+_MODEL_FACTS = (
+    ("model", None),
+    ("chemistry", None),
+    ("category", None),
+    ("rated_capacity_mah", "mAh"),
+    ("nominal_voltage_mv", "mV"),
+    ("voltage_min_mv", "mV"),
+    ("voltage_max_mv", "mV"),
+    ("mass_g", "g"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Recorded:
+    """One accepted message as the ledger holds it, with the type of the event it recorded last."""
+
+    message: Message
+    event: str
+    organisation: str
+    statement: str
+    index: int
+    height: int
+    time_ms: int
+    leaf: int
+
+
+@dataclass(frozen=True, slots=True)
+class Ledger:
+    """What a derivation may read: records, the accepted messages about a battery and its model, and the anchoring."""
+
+    read: Read
+    recorded: Sequence[Recorded]
+    anchoring: Anchoring
+
+
+def derive_passport(ledger: Ledger, battery: str, audience: Audience, fields: Fields, now_ms: int) -> Passport | None:
+    """The passport as the audience may see it, or None where the ledger knows no such battery."""
+    value = ledger.read(battery_key(battery))
+    if value is None:
+        return None
+    record = decode_record(BatteryRecord, value)
+    is_owner = audience is Audience.OWNER
+    attestations = _attestations(ledger, record, fields if is_owner else {}, now_ms)
+    certificates = [one for one in attestations if one.is_certificate]
+    shown = attestations if is_owner else certificates
+    return Passport(
+        battery=battery,
+        audience=audience,
+        status=record.status,
+        model=_model_facts(ledger, record),
+        identity=_identity_facts(ledger, record, is_owner=is_owner),
+        registers=_registers(ledger, battery, REGISTERS if is_owner else (RESPONSIBILITY,)),
+        attestations=tuple(shown),
+        life=_life(ledger) if is_owner else (),
+        curve=_curve(ledger, fields) if is_owner else None,
+        anchoring=ledger.anchoring,
+        is_simulated=any(one.evidence_class == "simulated" for one in attestations),
+        certificate_in_force=any(one.state == ISSUED for one in certificates),
+    )
+
+
+def _source(ledger: Ledger, provenance: Provenance) -> Source:
+    named = (provenance.statement, provenance.index)
+    found = [recorded for recorded in ledger.recorded if (recorded.statement, recorded.index) == named]
+    if not found:
+        fail(f"a record stems from statement {provenance.statement}, which is not among those about it")
+    return _source_of(ledger, found[0])
+
+
+def _source_of(ledger: Ledger, recorded: Recorded) -> Source:
+    name = _name(ledger, recorded.organisation)
+    return Source(recorded.organisation, name, recorded.statement, recorded.index, recorded.height, recorded.time_ms)
+
+
+def _name(ledger: Ledger, organisation: str) -> str:
+    value = ledger.read(organisation_key(organisation))
+    return organisation if value is None else parse_organisation(value).name
+
+
+def _corrected_message(ledger: Ledger, corrects: Provenance | None) -> Message | None:
+    """What a record said before it was corrected."""
+    if corrects is None:
+        return None
+    for recorded in ledger.recorded:
+        if (recorded.statement, recorded.index) == (corrects.statement, corrects.index):
+            message = recorded.message
+            return message.replacement if isinstance(message, CorrectStatement) else message
+    return None
+
+
+def _fact(name: str, unit: str | None, value: str | int, source: Source, before: Message | None) -> Fact:
+    earlier = getattr(before, name, value)
+    return Fact(name, value, unit, source, None if earlier == value else earlier)
+
+
+def _model_facts(ledger: Ledger, record: BatteryRecord) -> tuple[Fact, ...]:
+    value = ledger.read(model_key(record.gtin))
+    if value is None:
+        fail(f"battery {record.battery} is of the unregistered model {record.gtin}")
+    model = decode_record(ModelRecord, value)
+    source, before = _source(ledger, model.provenance), _corrected_message(ledger, model.corrects)
+    return tuple(_fact(name, unit, getattr(model, name), source, before) for name, unit in _MODEL_FACTS)
+
+
+def _identity_facts(ledger: Ledger, record: BatteryRecord, *, is_owner: bool) -> tuple[Fact, ...]:
+    source, before = _source(ledger, record.provenance), _corrected_message(ledger, record.corrects)
+    names = ("manufactured_on", "facility") if is_owner else ("manufactured_on",)
+    maker = Fact("maker", _name(ledger, record.organisation), None, source)
+    return (maker, *(_fact(name, None, getattr(record, name), source, before) for name in names))
+
+
+def _registers(ledger: Ledger, battery: str, names: Sequence[str]) -> tuple[Register, ...]:
+    shown = []
+    for name in names:
+        value = ledger.read(register_key(name, battery))
+        if value is None:
+            fail(f"battery {battery} stands in no {name} register")
+        record = decode_record(RegisterRecord, value)
+        source = _source(ledger, record.provenance)
+        holder = record.organisation
+        shown.append(Register(name, holder, _name(ledger, holder), record.since_ms, source))
+    return tuple(shown)
+
+
+def _issued(ledger: Ledger) -> list[tuple[str, str]]:
+    """(organisation, reference) of every attestation ever issued about the battery, in order."""
+    return [
+        (recorded.organisation, recorded.message.reference)
+        for recorded in ledger.recorded
+        if isinstance(recorded.message, IssueAttestation)
+    ]
+
+
+def _attestations(ledger: Ledger, battery: BatteryRecord, fields: Fields, now_ms: int) -> list[Attested]:
+    shown = []
+    for organisation, reference in _issued(ledger):
+        value = ledger.read(attestation_key(organisation, reference))
+        if value is None:
+            fail(f"attestation {reference} of {organisation} was issued and has no record")
+        record = decode_record(AttestationRecord, value)
+        shown.append(_attested(ledger, record, battery, fields.get((organisation, reference), ()), now_ms))
+    return shown
+
+
+def _attested(
+    ledger: Ledger,
+    record: AttestationRecord,
+    battery: BatteryRecord,
+    fields: Sequence[dict[str, Json]],
+    now_ms: int,
+) -> Attested:
+    opened = {str(one.get("quantity")): one for one in fields}
+    return Attested(
+        reference=record.reference,
+        is_certificate=record.is_certificate,
+        evidence_class=record.evidence_class,
+        standard=None if record.standard is None else record.standard.name,
+        edition=None if record.standard is None else record.standard.edition,
+        method=f"{record.method.name} {record.method.version}",
+        tested_until_ms=record.tested_until_ms,
+        valid_until_ms=record.valid_until_ms,
+        state=derive_state(record, battery, now_ms),
+        measured=tuple(_measured(one.quantity, opened.get(one.quantity)) for one in record.results),
+        predicates=tuple((one.quantity, one.comparison, one.threshold) for one in record.predicates),
+        source=_source(ledger, record.provenance),
+    )
+
+
+def _measured(quantity: str, field: dict[str, Json] | None) -> Measured:
+    if field is None or not isinstance(field.get("value"), int):
+        return Measured(quantity, "", None, None, None, None)
+    conditions = field.get("conditions")
+    listed = conditions if isinstance(conditions, dict) else {}
+    return Measured(
+        quantity=quantity,
+        unit=str(field.get("unit", "")),
+        value=_integer(field.get("value")),
+        low=_integer(field.get("low")),
+        high=_integer(field.get("high")),
+        coverage_permille=_integer(field.get("coverage_permille")),
+        conditions=tuple((name, str(text)) for name, text in sorted(listed.items())),
+    )
+
+
+def _integer(value: Json) -> int | None:
+    return value if isinstance(value, int) else None
+
+
+def _curve(ledger: Ledger, fields: Fields) -> Curve | None:
+    """The newest disclosed discharge curve."""
+    for organisation, reference in reversed(_issued(ledger)):
+        for field in fields.get((organisation, reference), ()):
+            points = field.get("points")
+            if field.get("quantity") != CURVE or not isinstance(points, list):
+                continue
+            value = ledger.read(attestation_key(organisation, reference))
+            if value is not None:
+                source = _source(ledger, decode_record(AttestationRecord, value).provenance)
+                return Curve(tuple(_point(point) for point in points), source)
+    return None
+
+
+def _point(value: Json) -> tuple[int, int]:
+    if not isinstance(value, list) or len(value) != 2:
+        fail("a disclosed curve holds something else than points")
+    return int(str(value[0])), int(str(value[1]))
+
+
+def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
+    corrected = {
+        (recorded.message.corrects.statement, recorded.message.corrects.index)
+        for recorded in ledger.recorded
+        if isinstance(recorded.message, CorrectStatement)
+    }
+    steps = [
+        LifeStep(
+            recorded.event,
+            _detail(ledger, recorded.message),
+            _source_of(ledger, recorded),
+            (recorded.statement, recorded.index) in corrected,
+        )
+        for recorded in ledger.recorded
+        if not isinstance(recorded.message, RegisterModel)
+    ]
+    return tuple(steps)
+
+
+def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
+    """Parameters for the sentence of a step of life."""
+    if isinstance(message, CorrectStatement):
+        return (("cause", message.cause), *_detail(ledger, message.replacement))
+    if isinstance(message, OfferHandover):
+        return (("addressee", _name(ledger, message.addressee)), ("registers", ", ".join(message.registers)))
+    if isinstance(message, IssueAttestation | RevokeAttestation):
+        return (("reference", message.reference),)
+    if isinstance(message, RegisterBattery):
+        return (("manufactured_on", message.manufactured_on),)
+    return ()

@@ -1,0 +1,95 @@
+"""The verifier's own command line: it needs Python's standard library alone."""
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TextIO
+
+from cellvow.core.ledger.checkpoint import SignatureCheck
+from cellvow.core.primitives import ed25519
+from cellvow.core.primitives.errors import CellvowError, Malformed, VerificationError
+from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX, TRUST_BYTES_MAX
+from cellvow.verify.trust import parse_trust
+from cellvow.verify.verifier import Verified, verify_bundle
+
+HOLDS, DOES_NOT_HOLD, WRONG_USE = 0, 1, 2
+
+
+def main(
+    arguments: Sequence[str] | None = None, out: TextIO = sys.stdout, check: SignatureCheck = ed25519.is_valid
+) -> int:
+    """Verify one bundle; returns 0 when it holds, 1 when it does not, 2 for wrong use."""
+    options = _parser().parse_args(arguments)
+    try:
+        verified = verify_file(options.bundle, options.trust, check)
+    except OSError as error:
+        out.write(f"{error.filename}: {error.strerror}\n")
+        return WRONG_USE
+    except CellvowError as error:
+        _present_failure(error, out, as_json=options.json)
+        return DOES_NOT_HOLD
+    _present(verified, out, as_json=options.json)
+    return HOLDS
+
+
+def verify_file(bundle: Path, trust: Path | None, check: SignatureCheck) -> Verified:
+    """What the bundle in a file proves under a trust file; raises `VerificationError` or `Malformed`."""
+    taken = None if trust is None else parse_trust(_read(trust, TRUST_BYTES_MAX))
+    return verify_bundle(_read(bundle, BUNDLE_BYTES_MAX), taken, check)
+
+
+def verified_document(verified: Verified) -> dict[str, object]:
+    """Everything that was proven, for `--json`."""
+    return {"ok": True, **asdict(verified)}
+
+
+def failure_document(error: CellvowError) -> dict[str, object]:
+    """Why it does not hold, for `--json`: the number of the check, and the reason."""
+    number = error.check if isinstance(error, VerificationError) else 0
+    return {"ok": False, "check": number, "reason": str(error)}
+
+
+def describe(verified: Verified) -> list[str]:
+    """The numbered checks and the result in words, line by line."""
+    lines = [f"{step.number:>3}  {step.title:<13} holds  {step.detail}" for step in verified.steps]
+    lines += ["", f"Signed by {verified.organisation_name} ({verified.organisation}): {verified.message.get('type')}"]
+    lines += [f"  {name}: {value}" for name, value in sorted(verified.message.items()) if name != "type"]
+    lines += [f"  disclosed: {json.dumps(one, sort_keys=True)}" for one in verified.disclosures]
+    if verified.anchored:
+        lines.append("The bundle holds under the trust file given.")
+    else:
+        lines.append("Consistent, anchored to nothing: without a trust file nobody vouches for this ledger.")
+    return lines
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(
+        prog="cellvow-verify",
+        description="Check a Cellvow bundle offline: no network, no ledger, no trust in whoever handed it over.",
+        epilog="example: python3 cellvow-verify.pyz certificate.cvb --trust trust.json",
+    )
+    parser.add_argument("bundle", type=Path, help="the bundle file (.cvb)")
+    parser.add_argument("--trust", type=Path, help="what you take as given, obtained elsewhere than the bundle")
+    parser.add_argument("--json", action="store_true", help="everything as JSON")
+    return parser
+
+
+def _read(path: Path, most: int) -> bytes:
+    with path.open("rb") as file:
+        data = file.read(most + 1)
+    if len(data) > most:
+        raise Malformed(f"{path} is larger than the {most} bytes allowed")
+    return data
+
+
+def _present(verified: Verified, out: TextIO, *, as_json: bool) -> None:
+    lines = [json.dumps(verified_document(verified), sort_keys=True)] if as_json else describe(verified)
+    out.write("\n".join(lines) + "\n")
+
+
+def _present_failure(error: CellvowError, out: TextIO, *, as_json: bool) -> None:
+    text = json.dumps(failure_document(error), sort_keys=True) if as_json else f"Does not hold: {error}"
+    out.write(text + "\n")

@@ -1,0 +1,237 @@
+"""What an organisation does: each use case signs with its own keys and submits; a rejection is raised, not returned."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, RevokeAttestation, Standard
+from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, RegisterModel, battery_key
+from cellvow.core.contracts.contract import Message, decode_record
+from cellvow.core.contracts.correction import CorrectStatement, StatementReference
+from cellvow.core.contracts.custody import (
+    AcceptHandover,
+    DeclineHandover,
+    OfferHandover,
+    OfferRecord,
+    WithdrawHandover,
+    offer_key,
+)
+from cellvow.core.contracts.organisation import RegisterKey, RevokeKey, possession_bytes
+from cellvow.core.contracts.register import RegisterRecord, register_key
+from cellvow.core.ledger.outcome import parse_outcome
+from cellvow.core.ledger.rejection import Rejected
+from cellvow.core.primitives.encoding import Json
+from cellvow.core.primitives.errors import OperationalError
+from cellvow.node.engine import Receipted
+from cellvow.node.home import LedgerSession
+from cellvow.workspace.clock import now_ms
+from cellvow.workspace.workspace import OPERATIONAL_KEY, ROOT_KEY, Signed, Workspace
+
+COMMIT_TIMEOUT_S = 60
+ALL_SCOPE = (
+    "RegisterModel",
+    "RegisterBattery",
+    "OfferHandover",
+    "AcceptHandover",
+    "DeclineHandover",
+    "WithdrawHandover",
+    "Anchor",
+    "IssueAttestation",
+    "RevokeAttestation",
+    "CorrectStatement",
+    "RaiseFloor",
+)
+"""What an operational key may sign unless its registration says less."""
+
+
+@dataclass(frozen=True, slots=True)
+class Declaration:
+    """A value somebody declares, or measured: the field document that is committed to."""
+
+    quantity: str
+    document: dict[str, Json]
+
+
+def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Receipted:
+    """Submit a statement and wait until it is committed; raises the rejection of its first rejected message."""
+    receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
+    workspace.sequences.resolve(signed.kid, signed.sequence)
+    for data in receipted.outcomes:
+        outcome = parse_outcome(data)
+        if outcome.reason is not None:
+            raise Rejected(outcome.reason, **dict(outcome.facts))
+    return receipted
+
+
+def submit_message(
+    session: LedgerSession, workspace: Workspace, message: Message, key_name: str = OPERATIONAL_KEY
+) -> Receipted:
+    """Sign one message and submit it."""
+    chain_id = session.engine.head.chain_id
+    return submit(session, workspace, workspace.sign(chain_id, message, now_ms(), key_name))
+
+
+def resubmit_unresolved(session: LedgerSession, workspace: Workspace) -> int:
+    """Send again what was signed and never answered; none takes effect twice. How many were sent."""
+    sent = 0
+    for name in (ROOT_KEY, OPERATIONAL_KEY):
+        kid = workspace.key(name).kid
+        for sequence, data in workspace.sequences.unresolved(kid):
+            session.submit(data).result(timeout=COMMIT_TIMEOUT_S)
+            workspace.sequences.resolve(kid, sequence)
+            sent += 1
+    return sent
+
+
+def enrol(
+    session: LedgerSession,
+    workspace: Workspace,
+    key_name: str = OPERATIONAL_KEY,
+    scope: Sequence[str] = ALL_SCOPE,
+    valid_until_ms: int | None = None,
+) -> Receipted:
+    """Register one of the workspace's keys as operational, signed by its root key."""
+    key, chain_id = workspace.key(key_name), session.engine.head.chain_id
+    public_key = key.public_key.hex()
+    possession = key.sign(possession_bytes(chain_id, workspace.organisation, public_key))
+    message = RegisterKey(
+        organisation=workspace.organisation,
+        public_key=public_key,
+        kind="operational",
+        scope=tuple(scope),
+        valid_from_ms=0,
+        valid_until_ms=valid_until_ms,
+        possession=possession.hex(),
+    )
+    return submit_message(session, workspace, message, ROOT_KEY)
+
+
+def revoke_key(session: LedgerSession, workspace: Workspace, kid: str, cause: str) -> Receipted:
+    """End one of the organisation's operational keys."""
+    message = RevokeKey(organisation=workspace.organisation, kid=kid, cause=cause)  # type: ignore[arg-type]  # the CLI offers the causes
+    return submit_message(session, workspace, message, ROOT_KEY)
+
+
+def register_model(session: LedgerSession, workspace: Workspace, model: RegisterModel) -> Receipted:
+    """Register a model."""
+    return submit_message(session, workspace, model)
+
+
+def register_battery(
+    session: LedgerSession, workspace: Workspace, battery: str, manufactured_on: str, facility: str
+) -> Receipted:
+    """Register a battery of an own model."""
+    message = RegisterBattery(battery=battery, manufactured_on=manufactured_on, facility=facility)
+    return submit_message(session, workspace, message)
+
+
+def offer_handover(
+    session: LedgerSession, workspace: Workspace, battery: str, addressee: str, registers: Sequence[str]
+) -> Receipted:
+    """Offer registers of a battery to another member, fenced by the versions seen now."""
+    ordered = tuple(sorted(dict.fromkeys(registers)))
+    versions = []
+    for register in ordered:
+        value = session.engine.state.get(register_key(register, battery))
+        if value is None:
+            raise OperationalError(f"{battery} is not on this ledger")
+        versions.append(decode_record(RegisterRecord, value).version)
+    message = OfferHandover(
+        battery=battery,
+        addressee=addressee,
+        registers=ordered,  # type: ignore[arg-type]  # checked by the contract
+        versions=tuple(versions),
+    )
+    return submit_message(session, workspace, message)
+
+
+def answer_handover(session: LedgerSession, workspace: Workspace, battery: str, answer: str) -> Receipted:
+    """Accept, decline or withdraw the open offer for a battery."""
+    value = session.engine.state.get(offer_key(battery))
+    if value is None:
+        raise OperationalError(f"nothing was ever offered for {battery}")
+    version = decode_record(OfferRecord, value).version
+    kinds = {"accept": AcceptHandover, "decline": DeclineHandover, "withdraw": WithdrawHandover}
+    return submit_message(session, workspace, kinds[answer](battery=battery, version=version))
+
+
+@dataclass(frozen=True, slots=True)
+class Attestation:
+    """What an attestation is to say, before its values become commitments."""
+
+    battery: str
+    reference: str
+    evidence_class: str
+    method: Method
+    tested_from_ms: int
+    tested_until_ms: int
+    declarations: tuple[Declaration, ...]
+    standard: Standard | None = None
+    input_root: str | None = None
+    valid_until_ms: int | None = None
+    predicates: tuple[Predicate, ...] = ()
+    supersedes: str | None = None
+    is_certificate: bool = False
+
+
+def commit_attestation(workspace: Workspace, attestation: Attestation) -> tuple[IssueAttestation, str]:
+    """The message with commitments, and the vault record that holds salts and values: written first."""
+    fields = [declaration.document for declaration in attestation.declarations]
+    sealed = workspace.vault.commit_fields("attestation", fields)
+    results = tuple(
+        Result(quantity=declaration.quantity, commitment=commitment.hex())
+        for declaration, commitment in zip(attestation.declarations, sealed.commitments, strict=True)
+    )
+    message = IssueAttestation(
+        battery=attestation.battery,
+        reference=attestation.reference,
+        evidence_class=attestation.evidence_class,  # type: ignore[arg-type]  # checked by the contract
+        is_certificate=attestation.is_certificate,
+        standard=attestation.standard,
+        method=attestation.method,
+        tested_from_ms=attestation.tested_from_ms,
+        tested_until_ms=attestation.tested_until_ms,
+        valid_until_ms=attestation.valid_until_ms,
+        input_root=attestation.input_root,
+        results=results,
+        predicates=attestation.predicates,
+        supersedes=attestation.supersedes,
+    )
+    return message, str(sealed.record_id)
+
+
+def attest(session: LedgerSession, workspace: Workspace, attestation: Attestation) -> Receipted:
+    """Issue an attestation or certificate: values into the vault, commitments onto the ledger."""
+    message, _ = commit_attestation(workspace, attestation)
+    return submit_message(session, workspace, message)
+
+
+def revoke_attestation(
+    session: LedgerSession, workspace: Workspace, battery: str, reference: str, cause: str
+) -> Receipted:
+    """Withdraw one's own attestation."""
+    message = RevokeAttestation(battery=battery, reference=reference, cause=cause)  # type: ignore[arg-type]  # the CLI offers the causes
+    return submit_message(session, workspace, message)
+
+
+def correct_birth(session: LedgerSession, workspace: Workspace, replacement: RegisterBattery, cause: str) -> Receipted:
+    """Correct the registration of one's own battery; certificates that rest on it are invalidated."""
+    value = session.engine.state.get(battery_key(replacement.battery))
+    if value is None:
+        raise OperationalError(f"{replacement.battery} is not on this ledger")
+    provenance = decode_record(BatteryRecord, value).provenance
+    message = CorrectStatement(
+        corrects=StatementReference(statement=provenance.statement, index=provenance.index),
+        cause=cause,  # type: ignore[arg-type]  # the CLI offers the causes
+        replacement=replacement,
+    )
+    return submit_message(session, workspace, message)
+
+
+def submit_batch(
+    session: LedgerSession, workspace: Workspace, messages: Sequence[Message], mode: str = "atomic"
+) -> Receipted:
+    """Sign many messages at once and submit them."""
+    chain_id = session.engine.head.chain_id
+    signed = workspace.sign_batch(chain_id, messages, secrets.token_bytes(32), now_ms(), mode)
+    return submit(session, workspace, signed)

@@ -1,0 +1,309 @@
+"""The demonstration: five organisations take one battery from a real measurement to a passport with an offline proof.
+
+Organisations are invented, and plainly so; the measurement is real where it could be fetched.
+"""
+
+import secrets
+import shutil
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from cellvow.core.contracts.attestation import AttestationRecord, Method, Standard, attestation_key
+from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
+from cellvow.core.contracts.contract import decode_record
+from cellvow.core.ledger.genesis import Accreditation, Genesis
+from cellvow.core.primitives.errors import OperationalError
+from cellvow.evidence import (
+    RATED_MAH,
+    Evaluation,
+    Measurement,
+    evaluate_measurement,
+    find_measurement,
+    import_measurement,
+    open_reference_measurement,
+    simulate_measurement,
+)
+from cellvow.node.engine import Receipted
+from cellvow.node.home import LedgerSession, NodeHome, WitnessAddress
+from cellvow.node.witness import Witness
+from cellvow.passport.derivation import CURVE
+from cellvow.verify.archive import write_archive as write_verifier
+from cellvow.workspace import commands
+from cellvow.workspace.clock import now_ms
+from cellvow.workspace.laboratory import (
+    Certification,
+    Imported,
+    attest_import,
+    predicates_of,
+    take_in,
+)
+from cellvow.workspace.sharing import Wanted, export_bundle, receive_bundle
+from cellvow.workspace.workspace import Workspace
+
+Report = Callable[[str], None]
+"""Takes one line for the person who watches."""
+
+CHAIN_ID = "cellvow-demo"
+ORIGIN = "demo.cellvow.invalid/log"
+GTIN = "09506000134376"
+BATTERY = f"01/{GTIN}/21/DEMO-0001"
+STANDARD = Standard(name="cellvow:dc-discharge", edition="1")
+"""Our own published method (docs/reference/evidence.md): the demo claims no other standard."""
+QUANTITIES = ("capacity", "energy", "resistance_10s", "state_of_health", CURVE)
+DECLARED_HEALTH_PERMILLE = 960
+YEAR_MS = 365 * 24 * 3_600_000
+WITNESSES = ("north", "south", "west")
+CAPACITY_FILE, PULSE_FILE = "cell-discharge-bitrode-1c.csv", "cell-low-current-hppc-25c.csv"
+MEASUREMENT_CACHE = Path(".cache/measurement")
+_SHARE_OF_RATING = 0.8
+
+ORGANISATIONS = (
+    ("authority", "Demo Market Authority", ("authority",)),
+    ("buyer", "Demo Second Life Buyer", ("buyer", "second_life_operator")),
+    ("carmaker", "Demo Motors", ("vehicle_maker", "importer")),
+    ("laboratory", "Demo Test Laboratory", ("laboratory",)),
+    ("packmaker", "Demo Pack Works", ("manufacturer",)),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class DemoInput:
+    """What is measured: the user's own file with its rating, or the reference measurement."""
+
+    data: Path | None = None
+    rated_ah: float | None = None
+    cache: Path = MEASUREMENT_CACHE
+
+
+@dataclass
+class Demo:
+    """The demonstration's folder, opened: a node, its witnesses and five workspaces."""
+
+    folder: Path
+    report: Report
+    home: NodeHome = field(init=False)
+    workspaces: dict[str, Workspace] = field(init=False, default_factory=dict)
+    certificates: list[Receipted] = field(init=False, default_factory=list)
+
+    @property
+    def ledger(self) -> Path:
+        """The node's folder."""
+        return self.folder / "ledger"
+
+    @property
+    def bundle(self) -> Path:
+        """The certificate's bundle, as the buyer received it."""
+        return self.folder / "certificate.cvb"
+
+    @property
+    def trust(self) -> Path:
+        """The trust file a verifier takes."""
+        return self.ledger / "trust.json"
+
+    @property
+    def verifier(self) -> Path:
+        """The offline verifier as one file."""
+        return self.folder / "cellvow-verify.pyz"
+
+    def close(self) -> None:
+        """Close the workspaces."""
+        for workspace in self.workspaces.values():
+            workspace.close()
+
+
+@dataclass(frozen=True, slots=True)
+class _Measured:
+    imported: Imported
+    rated_mah: int
+
+
+def run_demo(folder: Path, demo_input: DemoInput, report: Report) -> Demo:
+    """Run the whole story into an empty folder; what it made is left there to be looked at."""
+    if folder.exists() and any(folder.iterdir()):
+        raise OperationalError(f"{folder} is not empty: `cellvow demo --fresh` replaces an earlier demonstration")
+    demo = Demo(folder, report)
+    _found(demo)
+    with demo.home.open_session(now_ms) as session:
+        _enrol(demo, session)
+        _be_born(demo, session, demo_input)
+        _certify(demo, session, demo_input)
+        _hand_over(demo, session)
+        _witness(demo, session)
+        _share(demo, session)
+    write_verifier(demo.verifier)
+    return demo
+
+
+def open_demo(folder: Path, report: Report) -> Demo:
+    """The demonstration that was run into a folder."""
+    demo = Demo(folder, report)
+    demo.home = NodeHome(demo.ledger)
+    demo.workspaces = {name: Workspace(folder / name) for name, _, _ in ORGANISATIONS}
+    return demo
+
+
+def clear_demo(folder: Path) -> None:
+    """Delete an earlier demonstration; refuses any other folder."""
+    if not folder.exists():
+        return
+    if any(folder.iterdir()) and not (folder / "ledger" / "trust.json").is_file():
+        raise OperationalError(f"{folder} holds something else than a demonstration: it is not deleted")
+    shutil.rmtree(folder)
+
+
+def _found(demo: Demo) -> None:
+    demo.report("1  Five organisations make their keys; each keeps its own.")
+    until = now_ms() + 3 * YEAR_MS
+    scope = Accreditation(STANDARD.name, STANDARD.edition, QUANTITIES, until)
+    for name, title, roles in ORGANISATIONS:
+        scopes = (scope,) if name == "laboratory" else ()
+        demo.workspaces[name] = Workspace.create(demo.folder / name, name, title, roles, scopes)
+        demo.report(f"     {title} ({name}): {', '.join(roles)}")
+    members = tuple(workspace.member() for workspace in demo.workspaces.values())
+    genesis = Genesis(CHAIN_ID, now_ms(), 1, members)
+    demo.home = NodeHome.create(demo.ledger, genesis, ORIGIN, secrets.token_bytes(32))
+    demo.report(f"     Their ledger {CHAIN_ID} starts with genesis {genesis.digest.hex()[:16]}...")
+    for name in WITNESSES:
+        folder = demo.folder / "witnesses" / name
+        witness = Witness.create(folder, f"witness.invalid/{name}", secrets.token_bytes(32))
+        witness.add_log(ORIGIN, demo.home.describe()["log"])
+        demo.home.add_witness(WitnessAddress(witness.vkey, str(folder.resolve())))
+        witness.close()
+    demo.report("     Three witnesses watch its log. Started by one demonstration: mechanism, not independence.")
+
+
+def _enrol(demo: Demo, session: LedgerSession) -> None:
+    demo.report("2  Each registers a working key, signed by its root key.")
+    for workspace in demo.workspaces.values():
+        workspace.join(demo.ledger)
+        commands.enrol(session, workspace)
+
+
+def _be_born(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
+    demo.report("3  The pack maker registers model and battery, corrects a typing error, and declares a health.")
+    maker = demo.workspaces["packmaker"]
+    rated_mah = RATED_MAH if demo_input.rated_ah is None else round(demo_input.rated_ah * 1000)
+    commands.register_model(session, maker, _model(rated_mah))
+    commands.register_battery(session, maker, BATTERY, "2031-05-17", "Demo plant 1")
+    replacement = RegisterBattery(battery=BATTERY, manufactured_on="2013-05-17", facility="Demo plant 1")
+    commands.correct_birth(session, maker, replacement, "typing_error")
+    demo.report("     Built on 2031-05-17? Corrected to 2013-05-17: both stay on the record.")
+    moment = now_ms()
+    declared = commands.Declaration(
+        "state_of_health",
+        {"quantity": "state_of_health", "unit": "permille", "value": DECLARED_HEALTH_PERMILLE},
+    )
+    attestation = commands.Attestation(
+        battery=BATTERY,
+        reference="DECLARED-1",
+        evidence_class="declared",
+        method=Method(name="maker's declaration", version="1"),
+        tested_from_ms=moment,
+        tested_until_ms=moment,
+        declarations=(declared,),
+    )
+    commands.attest(session, maker, attestation)
+    demo.report(f"     Declared health: {DECLARED_HEALTH_PERMILLE / 10:.1f} % (a declaration: nobody measured it)")
+
+
+def _model(rated_mah: int) -> RegisterModel:
+    return RegisterModel(
+        gtin=GTIN,
+        category="ev",
+        model="Demo pouch cell",
+        chemistry="LMO/LNO-graphite",
+        rated_capacity_mah=rated_mah,
+        nominal_voltage_mv=3_750,
+        voltage_min_mv=3_000,
+        voltage_max_mv=4_200,
+        mass_g=800,
+    )
+
+
+def _certify(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
+    demo.report("4  The laboratory imports the measurement, keeps the rows, and signs certificates.")
+    laboratory = demo.workspaces["laboratory"]
+    for number, measured in enumerate(_measurements(demo, laboratory, demo_input), start=1):
+        imported = measured.imported
+        threshold = round(measured.rated_mah * _SHARE_OF_RATING)
+        certification = Certification(
+            battery=BATTERY,
+            reference=f"TEST-{number}",
+            standard=STANDARD,
+            is_certificate=imported.evidence_class == "measured",
+            valid_until_ms=now_ms() + 2 * YEAR_MS,
+            predicates=predicates_of(imported, "capacity", threshold),
+        )
+        if not imported.results:
+            demo.report(f"     {imported.source}: nothing could be determined, so nothing is attested")
+            continue
+        demo.certificates.append(attest_import(session, laboratory, imported, certification))
+
+
+def _measurements(demo: Demo, laboratory: Workspace, demo_input: DemoInput) -> list[_Measured]:
+    measured = []
+    rated_mah = RATED_MAH if demo_input.rated_ah is None else round(demo_input.rated_ah * 1000)
+    for measurement in _sources(demo, demo_input):
+        rated = rated_mah if demo_input.data is None or demo_input.rated_ah is not None else None
+        evaluation = evaluate_measurement(measurement, rated_mah=rated)
+        _tell(demo, measurement, evaluation)
+        measured.append(_Measured(take_in(laboratory, measurement, evaluation), rated_mah))
+    return measured
+
+
+def _sources(demo: Demo, demo_input: DemoInput) -> list[Measurement]:
+    if demo_input.data is not None:
+        return [import_measurement(demo_input.data)]
+    distribution = find_measurement(demo_input.cache)
+    if distribution is None:
+        demo.report("     The real measurement is not here (the package index could not be reached):")
+        demo.report("     what follows is SIMULATED, and says so on every page.")
+        return [simulate_measurement()]
+    return [open_reference_measurement(distribution, name) for name in (CAPACITY_FILE, PULSE_FILE)]
+
+
+def _tell(demo: Demo, measurement: Measurement, evaluation: Evaluation) -> None:
+    source = measurement.source
+    demo.report(f"     {source.name}: {len(measurement)} rows, {source.evidence_class}; {evaluation.kind.kind}")
+    for result in evaluation.results:
+        interval = result.interval
+        span = f"[{interval.low}, {interval.high}] {result.unit}"
+        demo.report(f"       {result.quantity:<16} {interval.value:>8} {span}, {result.evidence_class}")
+    for missing in evaluation.undetermined:
+        demo.report(f"       {missing.quantity:<16} not determinable: {missing.reason}")
+
+
+def _hand_over(demo: Demo, session: LedgerSession) -> None:
+    demo.report("5  The battery is handed over twice; each time both sides sign.")
+    registers = ("custody", "ownership", "responsibility")
+    for giver, taker in (("packmaker", "carmaker"), ("carmaker", "buyer")):
+        commands.offer_handover(session, demo.workspaces[giver], BATTERY, taker, registers)
+        commands.answer_handover(session, demo.workspaces[taker], BATTERY, "accept")
+        demo.report(f"     {giver} -> {taker}: who holds it, who owns it, who answers for it")
+
+
+def _witness(demo: Demo, session: LedgerSession) -> None:
+    publication = session.publish()
+    size = session.engine.head.log.size
+    demo.report(f"6  The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign.")
+
+
+def _share(demo: Demo, session: LedgerSession) -> None:
+    demo.report("7  Laboratory and maker show the buyer their values; his node checks them before it keeps them.")
+    buyer = demo.workspaces["buyer"]
+    shown = [(demo.workspaces["laboratory"], receipted.digest) for receipted in demo.certificates]
+    for place, (workspace, digest) in enumerate(shown):
+        data = export_bundle(session.store, workspace, Wanted(digest, 0, None, session.engine.state))
+        receive_bundle(buyer, data, demo.home.trust)
+        if place == 0:
+            demo.bundle.write_bytes(data)
+    maker = demo.workspaces["packmaker"]
+    for digest in _declarations(session):
+        data = export_bundle(session.store, maker, Wanted(digest, 0, None, session.engine.state))
+        receive_bundle(buyer, data, demo.home.trust)
+
+
+def _declarations(session: LedgerSession) -> list[bytes]:
+    value = session.store.get(attestation_key("packmaker", "DECLARED-1"))
+    return [] if value is None else [bytes.fromhex(decode_record(AttestationRecord, value).provenance.statement)]

@@ -1,0 +1,115 @@
+"""What an organisation shows others, and what others have shown it: bundles with disclosures, checked on arrival."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cellvow.core.contracts.attestation import IssueAttestation, attestation_key
+from cellvow.core.contracts.battery import battery_key
+from cellvow.core.contracts.contract import Message
+from cellvow.core.ledger.commitment import Disclosure
+from cellvow.core.ledger.outcome import parse_outcome
+from cellvow.core.primitives.encoding import Json, parse_object
+from cellvow.core.primitives.errors import OperationalError, VerificationError
+from cellvow.core.primitives.signature import is_valid
+from cellvow.core.protocol.ruleset import get_ruleset
+from cellvow.node.bundling import build_bundle
+from cellvow.node.records import StoredState
+from cellvow.node.store import LedgerStore
+from cellvow.passport.derivation import Fields
+from cellvow.verify import Trust, Verified, encode_bundle, verify_bundle
+from cellvow.workspace.workspace import Workspace
+
+BUNDLE_SUFFIX = ".cvb"
+
+
+@dataclass(frozen=True, slots=True)
+class Wanted:
+    """Which message, which values to disclose (None: all there are), and the state to prove records in, if any."""
+
+    statement: bytes
+    index: int = 0
+    disclose: Sequence[str] | None = ()
+    state: StoredState | None = None
+
+
+def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wanted) -> bytes:
+    """The bundle of a message, with those disclosures that this workspace's vault holds."""
+    message = read_message(store, wanted.statement, wanted.index)
+    records: list[str] = []
+    disclosures: list[Disclosure] = []
+    if isinstance(message, IssueAttestation):
+        stored = store.statement_of_digest(wanted.statement)
+        organisation = "" if stored is None else stored.statement.envelope.organisation
+        records = [attestation_key(organisation, message.reference), battery_key(message.battery)]
+        if workspace is not None:
+            disclosures = find_disclosures(workspace, message, wanted.disclose)
+    bundle = build_bundle(
+        store, wanted.statement, wanted.index, state=wanted.state, records=records, disclosures=disclosures
+    )
+    return encode_bundle(bundle)
+
+
+def read_message(store: LedgerStore, statement: bytes, index: int) -> Message:
+    """Message `index` of a statement; raises `OperationalError` where the ledger holds none, or rejected it."""
+    stored = store.statement_of_digest(statement)
+    if stored is None or index >= len(stored.statement.messages):
+        raise OperationalError(f"the ledger holds no message {index} of statement {statement.hex()}")
+    if not parse_outcome(stored.outcomes[index]).is_accepted:
+        raise OperationalError(f"message {index} of statement {statement.hex()} was rejected")
+    return get_ruleset(1).parse_message(stored.statement.messages[index])
+
+
+def find_disclosures(
+    workspace: Workspace, message: IssueAttestation, quantities: Sequence[str] | None
+) -> list[Disclosure]:
+    """The disclosures of an attestation's results that the vault holds, in the order of the message."""
+    found = []
+    for result in message.results:
+        if quantities is not None and result.quantity not in quantities:
+            continue
+        place = workspace.vault.find_by_commitment(bytes.fromhex(result.commitment))
+        if place is not None:
+            record_id, index = place
+            found += workspace.vault.disclose(record_id, [index])
+        elif quantities is not None:
+            raise OperationalError(f"this vault does not hold {result.quantity} of {message.reference}")
+    return found
+
+
+def receive_bundle(workspace: Workspace, data: bytes, trust: Trust) -> Verified:
+    """Keep a bundle from somebody else, once it is verified; raises `VerificationError` and keeps nothing otherwise."""
+    verified = verify_bundle(data, trust, is_valid)
+    name = f"{verified.statement_digest}-{verified.index}{BUNDLE_SUFFIX}"
+    (workspace.received / name).write_bytes(data)
+    return verified
+
+
+def shown_fields(workspace: Workspace, messages: Sequence[tuple[str, Message]]) -> Fields:
+    """The values this organisation knows of the given (organisation, message) pairs: its own, and those shown to it."""
+    fields: dict[tuple[str, str], list[dict[str, Json]]] = {}
+    for organisation, message in messages:
+        if isinstance(message, IssueAttestation) and organisation == workspace.organisation:
+            opened = find_disclosures(workspace, message, None)
+            fields[organisation, message.reference] = [_parse(one) for one in opened]
+    for verified in received_bundles(workspace):
+        reference = str(verified.message.get("reference", ""))
+        documents = [one for one in verified.disclosures if isinstance(one, dict)]
+        if documents:
+            fields.setdefault((verified.organisation, reference), []).extend(documents)
+    return fields
+
+
+def received_bundles(workspace: Workspace) -> list[Verified]:
+    """What others have shown: every kept bundle, verified anew against this ledger's trust."""
+    trust = workspace.home().trust
+    verified = []
+    for path in sorted(workspace.received.glob(f"*{BUNDLE_SUFFIX}")):
+        try:
+            verified.append(verify_bundle(path.read_bytes(), trust, is_valid))
+        except VerificationError as error:
+            raise VerificationError(f"{path.name} no longer verifies ({error}): ask for it anew") from error
+    return verified
+
+
+def _parse(disclosure: Disclosure) -> dict[str, Json]:
+    return parse_object(disclosure.field)

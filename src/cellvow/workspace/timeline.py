@@ -1,0 +1,121 @@
+"""A read model: which accepted messages concern which battery or model; may be dropped and rebuilt from blocks."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import apsw
+
+from cellvow.core.contracts.contract import Message
+from cellvow.core.ledger.log import parse_block_leaf
+from cellvow.core.ledger.outcome import Outcome, parse_outcome
+from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.protocol.ruleset import get_ruleset
+from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
+from cellvow.passport.derivation import Recorded
+
+FORMAT = 1
+_TABLES = """
+CREATE TABLE place(subject TEXT NOT NULL, leaf INTEGER NOT NULL, message INTEGER NOT NULL,
+    PRIMARY KEY(subject, leaf, message)) WITHOUT ROWID;
+CREATE TABLE followed(genesis BLOB NOT NULL, height INTEGER NOT NULL);
+"""
+
+
+class Timeline:
+    """The index, in a file of its own beside the workspace."""
+
+    def __init__(self, connection: apsw.Connection) -> None:
+        self._connection = connection
+
+    @classmethod
+    def open(cls, path: Path, genesis: bytes) -> "Timeline":
+        """Open the index of the ledger with this genesis digest; one of another ledger or format is dropped first."""
+        timeline = cls(_connect(path))
+        if not timeline._fits(genesis):
+            timeline.close()
+            path.unlink(missing_ok=True)
+            timeline = cls(_connect(path))
+            with timeline._connection as connection:
+                connection.execute(f"{_TABLES} PRAGMA user_version={FORMAT};")
+                connection.execute("INSERT INTO followed VALUES(?, 0)", (genesis,))
+        return timeline
+
+    def close(self) -> None:
+        """Close the file."""
+        self._connection.close()
+
+    def follow(self, store: LedgerStore) -> None:
+        """Take in the blocks that are new since the last call."""
+        (height,) = self._connection.execute("SELECT height FROM followed").fetchone() or (0,)
+        for block in store.blocks(after=height):
+            places = []
+            for stored in store.statements(block.first_leaf, block.statements):
+                places += [(subject, stored.leaf, index) for subject, index in _subjects(stored, block)]
+            with self._connection as connection:
+                connection.executemany("INSERT OR IGNORE INTO place VALUES(?, ?, ?)", places)
+                connection.execute("UPDATE followed SET height=?", (block.height,))
+
+    def recorded(self, store: LedgerStore, *subjects: str) -> list[Recorded]:
+        """The accepted messages about any of the subjects, in the order of the log."""
+        places: list[tuple[int, int]] = []
+        for subject in subjects:
+            query = "SELECT leaf, message FROM place WHERE subject=?"
+            places += [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (subject,))]  # type: ignore[arg-type]  # integer columns
+        return [_recorded(store, leaf, index) for leaf, index in sorted(dict.fromkeys(places))]
+
+    def subjects(self, prefix: str, after: str, limit: int) -> list[str]:
+        """At most `limit` subjects with a prefix, above `after`: a keyset page."""
+        query = (
+            "SELECT DISTINCT subject FROM place WHERE subject > ? AND subject >= ? AND subject < ? "
+            "ORDER BY subject LIMIT ?"
+        )
+        rows = self._connection.execute(query, (after, prefix, prefix + "\x7f", limit))
+        return [subject for (subject,) in rows]
+
+    def _fits(self, genesis: bytes) -> bool:
+        version = self._connection.execute("PRAGMA user_version").fetchone()
+        if version != (FORMAT,):
+            return False
+        row: tuple[bytes, int] | None = self._connection.execute("SELECT genesis, height FROM followed").fetchone()
+        return row is not None and row[0] == genesis
+
+
+def _connect(path: Path) -> apsw.Connection:
+    try:
+        connection = apsw.Connection(str(path))
+        connection.set_busy_timeout(10_000)
+        connection.execute("PRAGMA journal_mode=WAL").fetchall()
+    except apsw.Error as error:
+        raise OperationalError(f"the index {path} cannot be opened ({error}): delete it, it is rebuilt") from error
+    return connection
+
+
+def _accepted(stored: StoredStatement, block: StoredBlock) -> Iterator[tuple[int, Message, Outcome]]:
+    ruleset = get_ruleset(parse_block_leaf(block.body).ruleset)
+    for index, data in enumerate(stored.statement.messages):
+        outcome = parse_outcome(stored.outcomes[index])
+        if outcome.is_accepted:
+            yield index, ruleset.parse_message(data), outcome
+
+
+def _subjects(stored: StoredStatement, block: StoredBlock) -> list[tuple[str, int]]:
+    return [(message.subject, index) for index, message, _ in _accepted(stored, block)]
+
+
+def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
+    stored = store.statements(leaf, 1)[0]
+    block = store.block(stored.height)
+    envelope = stored.statement.envelope
+    for place, message, outcome in _accepted(stored, block) if block is not None else ():
+        if place == index and block is not None:
+            return Recorded(
+                message=message,
+                event=str(outcome.events[-1]["type"]),
+                organisation=envelope.organisation,
+                statement=envelope.digest.hex(),
+                index=index,
+                height=block.height,
+                time_ms=block.time_ms,
+                leaf=leaf,
+            )
+    raise OperationalError(f"the index names message {index} of leaf {leaf}, which was not accepted: delete the index")

@@ -1,0 +1,156 @@
+"""One organisation's installation: its keys, its vault, its archive, and the node it submits to."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from cellvow.core.contracts.contract import Message, encode_message
+from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation, parse_organisation
+from cellvow.core.ledger.statement import (
+    BATCH_CONTENT,
+    BATCH_SUBJECT,
+    SINGLE_CONTENT,
+    batch_root,
+    encode_batch,
+    encode_envelope,
+    encode_payload,
+    encode_protected,
+)
+from cellvow.core.primitives.cbor import encode_cbor
+from cellvow.core.primitives.encoding import Json, parse_object
+from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.identifier import parse_organisation_id
+from cellvow.node.home import NodeHome
+from cellvow.vault import Vault
+from cellvow.workspace.keystore import Keystore, SigningKey
+from cellvow.workspace.sequences import Sequences
+from cellvow.workspace.settings import Settings, read_settings, write_settings
+
+MEMBER_FILE = "member.json"
+ROOT_KEY, OPERATIONAL_KEY = "root", "operational-1"
+SEED_LENGTH = 32
+SIGNING_WINDOW_MS = 3_600_000
+"""Our clients do not want a statement applied later than an hour after signing."""
+
+
+@dataclass(frozen=True, slots=True)
+class Signed:
+    """A statement ready to be submitted, with the key and sequence it used."""
+
+    data: bytes
+    kid: bytes
+    sequence: int
+
+
+class Workspace:
+    """An opened workspace. Signing happens here, where the keys are; what is confidential stays in the vault."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.settings = read_settings(folder)
+        self.keystore = Keystore.open(folder / "keys")
+        self.sequences = Sequences.open(folder / "sequences.db")
+        self.vault = Vault.open(folder / "vault.db", self.keystore.vault_key())
+
+    @classmethod
+    def create(
+        cls,
+        folder: Path,
+        organisation: str,
+        name: str,
+        roles: Sequence[str],
+        accreditations: Sequence[Accreditation] = (),
+    ) -> "Workspace":
+        """Make the workspace of an organisation with new keys; `member.json` is its entry for a genesis."""
+        parse_organisation_id(organisation)
+        if folder.exists() and any(folder.iterdir()):
+            raise OperationalError(f"{folder} is not empty: nothing was changed")
+        folder.mkdir(parents=True, exist_ok=True, mode=0o700)
+        keystore = Keystore.create(folder / "keys")
+        root = keystore.new_key("root", ROOT_KEY)
+        keystore.new_key("operational", OPERATIONAL_KEY)
+        member = Organisation(organisation, name, tuple(roles), (root.public_key.hex(),), tuple(accreditations))
+        document = encode_organisation(member)
+        parse_organisation(document)
+        (folder / MEMBER_FILE).write_bytes(document)
+        for part in ("archive", "received"):
+            (folder / part).mkdir()
+        write_settings(folder, Settings(organisation, None))
+        return cls(folder)
+
+    @property
+    def organisation(self) -> str:
+        """Whose workspace it is."""
+        return self.settings.organisation
+
+    @property
+    def archive(self) -> Path:
+        """Where measurements lie as Parquet."""
+        return self.folder / "archive"
+
+    @property
+    def received(self) -> Path:
+        """Where bundles from others lie."""
+        return self.folder / "received"
+
+    def join(self, ledger: Path) -> None:
+        """Submit to the node in this folder from now on."""
+        write_settings(self.folder, Settings(self.organisation, ledger.resolve()))
+        self.settings = read_settings(self.folder)
+
+    def home(self) -> NodeHome:
+        """The node this workspace submits to."""
+        if self.settings.ledger is None:
+            raise OperationalError(f"{self.folder} has joined no ledger: `cellvow init join` does that")
+        return NodeHome(self.settings.ledger)
+
+    def member(self) -> Organisation:
+        """This organisation's entry for a genesis."""
+        return parse_organisation((self.folder / MEMBER_FILE).read_bytes())
+
+    def key(self, name: str = OPERATIONAL_KEY) -> SigningKey:
+        """One of its keys."""
+        return self.keystore.key(name)
+
+    def sign(self, chain_id: str, message: Message, now_ms: int, key_name: str = OPERATIONAL_KEY) -> Signed:
+        """A single statement; its sequence is persisted before it is signed, its bytes until it is resolved."""
+        body: dict[str, Json] = {"message": parse_object(encode_message(message))}
+        return self._sign(chain_id, message.subject, SINGLE_CONTENT, body, now_ms, key_name)
+
+    def sign_batch(
+        self, chain_id: str, messages: Sequence[Message], seed: bytes, now_ms: int, mode: str = "atomic"
+    ) -> Signed:
+        """A batch under one signature; `seed` is 32 secret random bytes, used once."""
+        carried = tuple(encode_message(message) for message in messages)
+        root = batch_root(seed, carried).hex()
+        body: dict[str, Json] = {"count": len(carried), "mode": mode, "root": root}
+        signed = self._sign(chain_id, BATCH_SUBJECT, BATCH_CONTENT, body, now_ms, OPERATIONAL_KEY)
+        data = encode_batch(signed.data, seed, carried)
+        self.sequences.keep(signed.kid, signed.sequence, data)
+        return Signed(data, signed.kid, signed.sequence)
+
+    def close(self) -> None:
+        """Close what is open."""
+        self.vault.close()
+        self.sequences.close()
+
+    def _sign(
+        self, chain_id: str, subject: str, content: str, body: dict[str, Json], now_ms: int, key_name: str
+    ) -> Signed:
+        key = self.key(key_name)
+        sequence = self.sequences.allocate(key.kid)
+        protected = encode_protected(key.kid, self.organisation, subject, content)
+        payload = encode_payload(chain_id, sequence, body, now_ms + SIGNING_WINDOW_MS)
+        signature = key.sign(encode_cbor(["Signature1", protected, b"", payload]))
+        data = encode_envelope(protected, payload, signature)
+        if content == SINGLE_CONTENT:
+            self.sequences.keep(key.kid, sequence, data)
+        return Signed(data, key.kid, sequence)
+
+
+def read_member(path: Path) -> Organisation:
+    """A member's entry from its file; raises `Malformed` or `OperationalError`."""
+    try:
+        return parse_organisation(path.read_bytes())
+    except FileNotFoundError as error:
+        raise OperationalError(f"{path} is missing: `cellvow init workspace` writes it") from error

@@ -1,0 +1,266 @@
+"""Every reason of the closed list, provoked: code, sentence, and what is left behind."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import pytest
+from msgspec.structs import replace
+
+from cellvow.core.contracts.contract import Context, Message, Provenance
+from cellvow.core.ledger.outcome import Outcome
+from cellvow.core.ledger.rejection import RULES, NotIncludable, Reason, Rejected
+from cellvow.core.ledger.statement import Statement
+from cellvow.core.primitives.limits import RECORD_BYTES_MAX, SEQUENCE_WINDOW
+from tests import messages
+from tests.world import (
+    AUTHORITY,
+    BUYER,
+    CARMAKER,
+    LABORATORY,
+    MAKER,
+    World,
+    make_genesis,
+    make_signer,
+    without_sequences,
+)
+
+Case = Callable[[World], bytes | Statement]
+"""A world with a battery, a certificate and an open offer -> the statement to refuse."""
+
+FORM_OF_POINT = "0100000000000000000000000000000000000000000000000000000000000000"
+BAD_GTIN = "04012345123450"
+
+
+def by(organisation: str, message: Message) -> Case:
+    """The message, signed by the organisation's operational key."""
+    return lambda world: world[organisation].key.sign(message)
+
+
+def by_root(organisation: str, make: Callable[[World], Message]) -> Case:
+    """The message, signed by the organisation's root key."""
+    return lambda world: world[organisation].root.sign(make(world))
+
+
+def _settled() -> World:
+    world = World()
+    maker, laboratory = world[MAKER].key, world[LABORATORY].key
+    world.accept(maker.sign(messages.model()), maker.sign(messages.battery()))
+    world.accept(maker.sign(messages.battery(messages.OTHER_BATTERY)))
+    world.accept(laboratory.sign(messages.anchor()), laboratory.sign(messages.certificate()))
+    world.accept(maker.sign(messages.offer(BUYER)))
+    return world
+
+
+def _expired(world: World) -> Statement:
+    return world[MAKER].key.sign(messages.model(messages.OTHER_GTIN), not_after_ms=world.next_ms - 1)
+
+
+def _out_of_window(world: World) -> Statement:
+    return world[MAKER].key.sign(messages.model(), sequence=world[MAKER].key.sequence + SEQUENCE_WINDOW + 1)
+
+
+def _foreign(world: World) -> Statement:
+    signer = make_signer(BUYER, "operational")
+    signer.organisation = MAKER
+    return signer.sign(messages.model(), sequence=world[BUYER].key.sequence + 1)
+
+
+def _bad_signature(world: World) -> bytes:
+    data = bytearray(world[MAKER].key.sign(messages.battery()).data)
+    data[-40] ^= 1
+    return bytes(data)
+
+
+def _wrong_chain(world: World) -> Statement:
+    return world[MAKER].key.sign(messages.model(), chain_id=make_genesis("other.cellvow.example").chain_id)
+
+
+def _revoked(world: World) -> Statement:
+    world.accept(world[MAKER].root.sign(messages.revoke_key(world[MAKER].key)))
+    return world[MAKER].key.sign(messages.model())
+
+
+def _revoked_twice(world: World) -> Statement:
+    key = make_signer(MAKER, "second")
+    world.accept(world[MAKER].root.sign(world[MAKER].register_key(key)))
+    world.accept(world[MAKER].root.sign(messages.revoke_key(key)))
+    return world[MAKER].root.sign(messages.revoke_key(key))
+
+
+def _no_possession(world: World) -> Message:
+    honest = world[MAKER].register_key(make_signer(MAKER, "second"))
+    return replace(honest, public_key=make_signer(MAKER, "third").public_key.hex())
+
+
+def _current_statement(world: World, number: int) -> Statement:
+    """Statement `number` of the maker's two in block 2: the model's and the battery's."""
+    return world.blocks[1].statements[number]
+
+
+def _correction_by(organisation: str) -> Case:
+    def case(world: World) -> Statement:
+        changed = replace(messages.model(), mass_g=790)
+        return world[organisation].key.sign(messages.correction(_current_statement(world, 0), changed))
+
+    return case
+
+
+def _correct_never_made(world: World) -> Statement:
+    changed = replace(messages.model(), mass_g=790)
+    return world[MAKER].key.sign(messages.correction(_current_statement(world, 1), changed))
+
+
+def _correct_nothing(world: World) -> Statement:
+    return world[MAKER].key.sign(messages.correction(_current_statement(world, 0), messages.model()))
+
+
+def _aborted(world: World) -> Statement:
+    return world[MAKER].key.sign_batch([messages.model(messages.OTHER_GTIN), messages.model()])
+
+
+def _revoked_certificate(world: World) -> Statement:
+    world.accept(world[LABORATORY].key.sign(messages.revocation()))
+    return world[LABORATORY].key.sign(messages.revocation())
+
+
+CERTIFICATE = messages.certificate("CERT-2")
+CASES: dict[Reason, Case] = {
+    Reason.MALFORMED: lambda world: world[MAKER].key.sign(messages.model()).data + b"\x00",
+    Reason.WRONG_CHAIN: _wrong_chain,
+    Reason.UNKNOWN_KEY: lambda _: make_signer(MAKER, "invented").sign(messages.model()),
+    Reason.FOREIGN_KEY: _foreign,
+    Reason.KEY_NOT_IN_FORCE: _revoked,
+    Reason.BAD_SIGNATURE: _bad_signature,
+    Reason.SEQUENCE_USED: lambda world: world[MAKER].key.sign(messages.battery(), sequence=1),
+    Reason.SEQUENCE_OUT_OF_WINDOW: _out_of_window,
+    Reason.EXPIRED: _expired,
+    Reason.MALFORMED_MESSAGE: lambda world: world[MAKER].key.sign({"type": "Teleport"}),
+    Reason.OUT_OF_SCOPE: by_root(MAKER, lambda _: messages.model(messages.OTHER_GTIN)),
+    Reason.WRONG_SUBJECT: lambda world: world[MAKER].key.sign(
+        messages.battery(f"01/{messages.GTIN}/21/NEW"), subject=messages.BATTERY
+    ),
+    Reason.BATCH_ABORTED: _aborted,
+    Reason.STALE_VERSION: by(BUYER, messages.accept(7)),
+    Reason.ROLE_MISSING: by(LABORATORY, messages.model(messages.OTHER_GTIN)),
+    Reason.INVALID_PUBLIC_KEY: by_root(
+        MAKER,
+        lambda world: replace(
+            world[MAKER].register_key(make_signer(MAKER, "second")), public_key=FORM_OF_POINT
+        ),
+    ),
+    Reason.KEY_EXISTS: by_root(MAKER, lambda world: world[MAKER].register_key(world[MAKER].key)),
+    Reason.NO_POSSESSION: by_root(MAKER, _no_possession),
+    Reason.NOT_YOUR_KEY: by_root(MAKER, lambda world: messages.revoke_key(world[BUYER].key)),
+    Reason.KEY_ALREADY_REVOKED: _revoked_twice,
+    Reason.EMPTY_VALIDITY: by_root(
+        MAKER,
+        lambda world: world[MAKER].register_key(
+            make_signer(MAKER, "second"), valid_from_ms=5, valid_until_ms=5
+        ),
+    ),
+    Reason.FLOOR_NOT_ABOVE: by_root(MAKER, lambda world: messages.raise_floor(world[MAKER].root, 2)),
+    Reason.MODEL_EXISTS: by(MAKER, messages.model()),
+    Reason.UNKNOWN_MODEL: by(MAKER, messages.battery(f"01/{messages.OTHER_GTIN}/21/PACK-0001")),
+    Reason.NOT_YOUR_MODEL: by(CARMAKER, messages.battery(f"01/{messages.GTIN}/21/CLONE")),
+    Reason.BATTERY_EXISTS: by(MAKER, messages.battery()),
+    Reason.UNKNOWN_BATTERY: by(MAKER, messages.declaration(identifier=f"01/{messages.GTIN}/21/NONE")),
+    Reason.BAD_IDENTIFIER: by(MAKER, messages.model(BAD_GTIN)),
+    Reason.NOT_IN_THE_REGISTER: by(BUYER, messages.offer(CARMAKER, identifier=messages.OTHER_BATTERY)),
+    Reason.UNKNOWN_ORGANISATION: by(MAKER, messages.offer("nobody", identifier=messages.OTHER_BATTERY)),
+    Reason.OFFER_TO_ONESELF: by(MAKER, messages.offer(MAKER, identifier=messages.OTHER_BATTERY)),
+    Reason.OFFER_OPEN: by(MAKER, messages.offer(CARMAKER)),
+    Reason.NO_OPEN_OFFER: by(BUYER, messages.accept(identifier=messages.OTHER_BATTERY)),
+    Reason.NOT_THE_ADDRESSEE: by(CARMAKER, messages.accept()),
+    Reason.NOT_THE_OFFERER: by(BUYER, messages.withdraw()),
+    Reason.ATTESTATION_EXISTS: by(LABORATORY, messages.certificate()),
+    Reason.UNKNOWN_ATTESTATION: by(LABORATORY, messages.revocation("CERT-9")),
+    Reason.OUTSIDE_ACCREDITATION: by(
+        LABORATORY, replace(CERTIFICATE, standard=replace(messages.STANDARD, edition="2010"))
+    ),
+    Reason.INPUT_NOT_ANCHORED: by(LABORATORY, replace(CERTIFICATE, input_root="77" * 32)),
+    Reason.NOT_IN_FORCE: _revoked_certificate,
+    Reason.INCOMPLETE_CERTIFICATE: by(LABORATORY, replace(CERTIFICATE, standard=None)),
+    Reason.WRONG_PERIOD: by(LABORATORY, replace(CERTIFICATE, tested_until_ms=CERTIFICATE.tested_from_ms - 1)),
+    Reason.OTHER_BATTERY: by(LABORATORY, messages.revocation(identifier=messages.OTHER_BATTERY)),
+    Reason.ANCHOR_EXISTS: by(LABORATORY, messages.anchor()),
+    Reason.NOT_YOUR_STATEMENT: _correction_by(CARMAKER),
+    Reason.NOT_THE_CURRENT_STATEMENT: _correct_never_made,
+    Reason.NOTHING_CHANGES: _correct_nothing,
+}
+UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE}
+"""A second fence: no message of today can make a record this large. Provoked below without one."""
+
+
+def test_every_reason_has_a_case_and_a_sentence() -> None:
+    """A new reason needs both before anything else may use it."""
+    assert list(Reason) == sorted([*CASES, *UNREACHABLE_BY_MESSAGE])
+    assert list(RULES) == list(Reason)
+    assert len(RULES) == len(dict.fromkeys(RULES.values()))
+
+
+@pytest.mark.parametrize("reason", [reason for reason in CASES if reason < 200], ids=lambda r: r.name)
+def test_a_statement_that_is_not_includable_leaves_no_trace(reason: Reason) -> None:
+    """Codes 101 to 199: the node names code and rule, and nothing has changed."""
+    world = _settled()
+    statement = CASES[reason](world)
+    before = world.snapshot()
+    refusal = world.refusal(statement if isinstance(statement, bytes) else statement.data)
+
+    assert isinstance(refusal, NotIncludable)
+    assert refusal.reason is reason
+    assert str(refusal).startswith(f"{RULES[reason]} (code {int(reason)}")
+    assert world.snapshot() == before
+
+
+@pytest.mark.parametrize("reason", [reason for reason in CASES if reason >= 200], ids=lambda r: r.name)
+def test_a_rejection_is_kept_and_changes_no_record(reason: Reason) -> None:
+    """Codes from 200: the outcome holds the code, and only the used sequence is written."""
+    world = _settled()
+    statement = CASES[reason](world)
+    assert isinstance(statement, Statement)
+    before = without_sequences(world.state.records)
+    ((outcome, *_),) = world.include(statement)
+
+    assert outcome.reason is reason
+    assert without_sequences(world.state.records) == before
+
+
+def test_a_record_past_the_bound_is_rejected_and_one_at_it_is_written() -> None:
+    """64,000 bytes are the most one record may have."""
+    context = _bare_context()
+    context.put_bytes("battery/1", bytes(RECORD_BYTES_MAX))
+
+    with pytest.raises(Rejected, match=r"\(code 207; bytes 64001; most 64000\)") as caught:
+        context.put_bytes("battery/2", bytes(RECORD_BYTES_MAX + 1))
+    assert caught.value.reason is Reason.RECORD_TOO_LARGE
+    assert list(context.writes) == ["battery/1"]
+
+
+def test_a_rejection_becomes_an_outcome_with_its_facts_in_order() -> None:
+    """Facts are sorted by name, so that the outcome has one spelling."""
+    outcome = Outcome.of_rejection(Rejected(Reason.STALE_VERSION, seen=1, current=2))
+
+    assert outcome.facts == (("current", 2), ("seen", 1))
+
+
+def test_an_accepted_statement_would_fail_the_table() -> None:
+    """Control: the check of these tests tells an acceptance from a rejection."""
+    world = _settled()
+    before = without_sequences(world.state.records)
+    outcome = world.submit(world[BUYER].key.sign(messages.accept()))
+
+    assert outcome.reason is None
+    assert without_sequences(world.state.records) != before
+
+
+def _bare_context() -> Context:
+    return Context(
+        read=lambda _: None,
+        organisation=AUTHORITY,
+        kid="00" * 16,
+        height=1,
+        time_ms=1,
+        chain_id="test",
+        provenance=Provenance(statement="00" * 32, index=0),
+    )
