@@ -27,7 +27,7 @@ from cellvow.evidence.archive_rows import (
     row_bytes,
 )
 from cellvow.evidence.bounds import FILE_BYTES_MAX, ROWS_MAX
-from cellvow.evidence.measurement import Measurement, Progress
+from cellvow.evidence.measurement import Measurement, Progress, Source
 
 CHUNK_LEVEL = 16
 CHUNK_ROWS = 1 << CHUNK_LEVEL
@@ -109,25 +109,27 @@ def _cells(
     return cells
 
 
-def _table(columns: dict[str, Quantised], measurement: Measurement) -> Any:  # noqa: ANN401 - pyarrow ships no types
+def _table(columns: dict[str, Quantised]) -> Any:  # noqa: ANN401 - pyarrow ships no types
     import pyarrow as pa
 
-    source = measurement.source
-    metadata = {
+    fields = [pa.field(name, pa.int64(), nullable=name not in REQUIRED_COLUMNS) for name in columns]
+    arrays = [pa.array(values, pa.int64(), mask=missing) for values, missing in columns.values()]
+    return pa.table(arrays, schema=pa.schema(fields))
+
+
+def _metadata(source: Source) -> dict[str, str]:
+    return {
         "format": _FORMAT,
         "source_name": source.name,
         "source_sha256": source.sha256.hex(),
         "source_format": source.format,
         "evidence_class": source.evidence_class,
     }
-    fields = [pa.field(name, pa.int64(), nullable=name not in REQUIRED_COLUMNS) for name in columns]
-    arrays = [pa.array(values, pa.int64(), mask=missing) for values, missing in columns.values()]
-    return pa.table(arrays, schema=pa.schema(fields, metadata=metadata))
 
 
 def _write_whole(path: Path, columns: dict[str, Quantised], measurement: Measurement) -> Digest:
     """Write beside the target, force to disk, then take its name: a crash leaves the old file or the new."""
-    table = _table(columns, measurement)
+    table, metadata = _table(columns), _metadata(measurement.source)
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}.", dir=path.parent)
     except OSError as error:
@@ -135,7 +137,7 @@ def _write_whole(path: Path, columns: dict[str, Quantised], measurement: Measure
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w+b") as file:
-            digest = _write_table(table, file)
+            digest = _write_table(table, metadata, file)
         temporary.replace(path)
         _sync_folder(path.parent)
     except OSError as error:
@@ -145,18 +147,13 @@ def _write_whole(path: Path, columns: dict[str, Quantised], measurement: Measure
     return digest
 
 
-def _write_table(table: Any, file: IO[bytes]) -> Digest:  # noqa: ANN401 - pyarrow ships no types
+def _write_table(table: Any, metadata: dict[str, str], file: IO[bytes]) -> Digest:  # noqa: ANN401 - as above
     import pyarrow.parquet as pq
 
-    pq.write_table(
-        table,
-        file,
-        row_group_size=CHUNK_ROWS,
-        compression="zstd",
-        version="2.6",
-        use_dictionary=False,
-        store_schema=False,
-    )
+    settings = {"compression": "zstd", "version": "2.6", "use_dictionary": False, "store_schema": False}
+    with pq.ParquetWriter(file, table.schema, **settings) as writer:
+        writer.add_key_value_metadata(metadata)
+        writer.write_table(table, row_group_size=CHUNK_ROWS)
     file.flush()
     os.fsync(file.fileno())
     file.seek(0)

@@ -4,7 +4,7 @@ A row is the canonical JSON list `[index, t_ms, current_ua, voltage_uv, step, cy
 seven entries, `null` for what was not recorded. Example: `[41,10086300,-30600000,4128000,2,2,null]`.
 """
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TypeAlias
 
 import numpy as np
@@ -50,7 +50,7 @@ def quantise(measurement: Measurement) -> dict[str, Quantised]:
     return columns
 
 
-def row_bytes(first_index: int, columns: dict[str, Cells]) -> list[bytes]:
+def row_bytes(first_index: int, columns: Mapping[str, Cells]) -> list[bytes]:
     """Bytes of consecutive rows: what `encode_document` gives for each, without its cost per row."""
     rows = len(columns["t_ms"])
     absent: Cells = [None] * rows

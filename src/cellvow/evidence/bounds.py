@@ -6,8 +6,6 @@ ROWS_MAX = 20_000_000
 """Rows of one measurement; with seven 8-byte channels they fill about 1.1 GB."""
 LINE_CHARACTERS_MAX = 10_000
 """One text line: keeps a file that is a single endless line from becoming one giant list of fields."""
-COLUMN_BYTES_MAX = 320_000_000
-"""One decompressed Parquet column: `ROWS_MAX` values of 16 bytes."""
 MAGNITUDE_MAX = 1e9
 """Largest magnitude in a channel (A, V, degC, Ah): scaled by 10^6 it stays below 2^53."""
 TIME_S_MAX = 1e12

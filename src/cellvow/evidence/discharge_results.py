@@ -64,8 +64,8 @@ def find_channels(measurement: Measurement, accuracy: SensorAccuracy) -> Channel
     return Channels(
         accuracy.check(),
         range_a * accuracy.current_offset_ppm * 1e-6,
-        measurement.resolution(measurement.current_a),
-        measurement.resolution(measurement.voltage_v),
+        measurement.current_step_a,
+        measurement.voltage_step_v,
     )
 
 

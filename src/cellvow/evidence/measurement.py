@@ -1,8 +1,8 @@
 """The measurement: what a cycler recorded, in SI units, immutable, with the file it came from."""
 
 from collections.abc import Callable
-from dataclasses import dataclass
-from typing import TypeAlias
+from dataclasses import dataclass, replace
+from typing import TypeAlias, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -16,6 +16,8 @@ Integers: TypeAlias = NDArray[np.int64]
 
 Progress: TypeAlias = Callable[[int, int], None]
 """Called with (done, total) in one unit of work, now and then during anything long."""
+
+_Number = TypeVar("_Number", np.float64, np.int64)
 
 CHARGE, REST, DISCHARGE = 1, 0, -1
 """What a row belongs to: the sign of its current."""
@@ -71,6 +73,11 @@ class Measurement:
     counted_ah: Floats | None = None
     """What the cycler's own counter says was discharged, Ah, positive; NaN where a row has none."""
 
+    current_step_a: float = 0.0
+    """Resolution of the current, A; 0 where it is finer than matters."""
+    voltage_step_v: float = 0.0
+    """Resolution of the voltage, V."""
+
     def __post_init__(self) -> None:
         """Make the arrays read-only, so that a measurement cannot change after it was digested."""
         for name in self.__slots__:
@@ -87,19 +94,22 @@ class Measurement:
         """Time from the first row to the last, s."""
         return float(self.t_s[-1] - self.t_s[0])
 
-    def resolution(self, values: Floats) -> float:
-        """Smallest step between different values of a channel, in its unit; 0 for a constant channel."""
-        distinct = np.unique(values[np.isfinite(values)])
-        if len(distinct) < 2:
-            return 0.0
-        # Six digits: the difference of two decimals carries binary dust that is no resolution.
-        return float(f"{np.diff(distinct).min():.6g}")
-
     def first_rows(self, count: int) -> "Measurement":
         """The measurement as it was after its first `count` rows."""
-        parts = {
-            name: values[:count].copy()
-            for name in self.__slots__
-            if isinstance(values := getattr(self, name), np.ndarray)
-        }
-        return Measurement(source=self.source, **parts)
+        return replace(
+            self,
+            t_s=self.t_s[:count].copy(),
+            current_a=self.current_a[:count].copy(),
+            voltage_v=self.voltage_v[:count].copy(),
+            row=self.row[:count].copy(),
+            step=_first(self.step, count),
+            cycle=_first(self.cycle, count),
+            phase=_first(self.phase, count),
+            step_time_s=_first(self.step_time_s, count),
+            temperature_c=_first(self.temperature_c, count),
+            counted_ah=_first(self.counted_ah, count),
+        )
+
+
+def _first(values: NDArray[_Number] | None, count: int) -> NDArray[_Number] | None:
+    return None if values is None else values[:count].copy()

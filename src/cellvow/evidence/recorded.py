@@ -13,6 +13,10 @@ WHOLE_NUMBERS = ("step", "cycle")
 """Channels that count something."""
 
 
+KEPT_FRACTION_MAX = 0.001
+"""Part of the largest value up to which a smallest difference is taken for a resolution."""
+
+
 @dataclass(frozen=True, slots=True)
 class Words:
     """A column of words: `vocabulary[code]` a row."""
@@ -29,6 +33,8 @@ class Recorded:
     row: Integers
     channels: dict[str, Floats]
     words: dict[str, Words]
+    steps: dict[str, float]
+    """Channel -> smallest step that its text can express, in our units; none for binary numbers."""
 
     def select(self, keep: "np.ndarray[tuple[int], np.dtype[np.bool_]]") -> "Recorded":
         """The rows where `keep` is true."""
@@ -37,6 +43,7 @@ class Recorded:
             self.row[keep],
             {channel: values[keep] for channel, values in self.channels.items()},
             {name: Words(words.codes[keep], words.vocabulary) for name, words in self.words.items()},
+            self.steps,
         )
 
 
@@ -60,7 +67,23 @@ def build_measurement(source: Source, recorded: Recorded, phase: Integers | None
         step_time_s=channels.get("step_time_s"),
         temperature_c=channels.get("temperature_c"),
         counted_ah=channels.get("counted_ah"),
+        current_step_a=resolution(channels["current_a"], recorded.steps.get("current_a", 0.0)),
+        voltage_step_v=resolution(channels["voltage_v"], recorded.steps.get("voltage_v", 0.0)),
     )
+
+
+def resolution(values: Floats, written: float) -> float:
+    """Resolution of a channel: the step that its text expresses, or a coarser one that its values keep.
+
+    Values that are rounded more coarsely than they are written show it by their smallest difference - as long
+    as that is small: a current of 0 and 30 A alone has no resolution of 30 A.
+    """
+    distinct = np.unique(values)
+    if len(distinct) < 2:
+        return written
+    # Six digits: the difference of two decimals carries binary dust.
+    kept = float(f"{np.diff(distinct).min():.6g}")
+    return max(written, kept) if kept <= KEPT_FRACTION_MAX * float(np.abs(values).max()) else written
 
 
 def _check_magnitudes(name: str, recorded: Recorded) -> None:

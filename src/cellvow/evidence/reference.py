@@ -48,8 +48,8 @@ REFERENCE_MEASUREMENTS = (
 
 
 def find_measurement(cache: Path) -> Path | None:
-    """The distribution in a cache folder, or None where it was not fetched."""
-    path = cache / DISTRIBUTION
+    """The distribution in a cache folder, or at that very path, or None where it was not fetched."""
+    path = cache / DISTRIBUTION if cache.is_dir() else cache
     return path if path.is_file() else None
 
 

@@ -150,4 +150,6 @@ def _measurement(bench: _Bench, seed: int) -> Measurement:
         step=step.astype(np.int64),
         phase=phase.astype(np.int64),
         step_time_s=step_time_s.astype(np.float64),
+        current_step_a=10.0**-_CURRENT_DECIMALS,
+        voltage_step_v=10.0**-_VOLTAGE_DECIMALS,
     )

@@ -14,6 +14,7 @@ from cellvow.evidence.recorded import Recorded, Words
 from cellvow.evidence.refusal import quote, refuse_field, refuse_file, refuse_row
 
 _CHUNK_ROWS = 65_536
+_LOOKED_AT_ROWS = 1_000
 _EXPORT_AGAIN = "export the file again"
 
 Row = tuple[int, list[str]]
@@ -34,6 +35,7 @@ def read_columns(
     numbers: dict[str, list[Floats]] = {column.channel: [] for column in layout.columns}
     words: dict[str, list[int]] = {text.name: [] for text in layout.texts}
     codes: dict[str, dict[str, int]] = {text.name: {} for text in layout.texts}
+    decimals: dict[str, int] = {column.channel: 0 for column in layout.columns}
     row_numbers: list[int] = []
     while chunk := list(islice(rows, _CHUNK_ROWS)):
         _check_widths(chunk, name, layout.width)
@@ -42,6 +44,7 @@ def read_columns(
             refuse_file(name, f"more than {rows_max} rows", "split the measurement into several files")
         for column in layout.columns:
             numbers[column.channel].append(_numbers(chunk, name, column))
+            decimals[column.channel] = max(decimals[column.channel], _decimals(chunk, column))
         for text in layout.texts:
             known = codes[text.name]
             words[text.name].extend(known.setdefault(f[text.position].strip(), len(known)) for _, f in chunk)
@@ -50,6 +53,7 @@ def read_columns(
         np.array(row_numbers, dtype=np.int64),
         {channel: np.concatenate(parts or [np.empty(0)]) for channel, parts in numbers.items()},
         {key: Words(np.array(found, dtype=np.int64), tuple(codes[key])) for key, found in words.items()},
+        {column.channel: 10.0 ** -decimals[column.channel] * column.unit.factor for column in layout.columns},
     )
 
 
@@ -108,6 +112,12 @@ def _numbers(chunk: Sequence[Row], name: str, column: Column) -> Floats:
         )
     unit = column.unit
     return values * unit.factor + unit.offset if (unit.factor, unit.offset) != (1.0, 0.0) else values
+
+
+def _decimals(chunk: Sequence[Row], column: Column) -> int:
+    """Most decimals with which the first rows of the chunk write a column."""
+    texts = (fields[column.position] for _, fields in chunk[:_LOOKED_AT_ROWS])
+    return max(len(text.strip().lower().partition("e")[0].partition(".")[2]) for text in texts)
 
 
 def _plain_numbers(texts: list[str]) -> Floats | None:

@@ -5,6 +5,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 from cellvow.core.ledger.checkpoint import (
+    TIME_S_MAX,
     KeyAlgorithm,
     NoteKey,
     cosign_checkpoint,
@@ -15,7 +16,6 @@ from cellvow.core.ledger.checkpoint import (
     parse_vkey,
 )
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError, ensure
-from cellvow.core.primitives.limits import INTEGER_MAX
 from cellvow.core.primitives.signature import (
     derive_public_key,
     is_valid,
@@ -113,7 +113,7 @@ class Witness:
         the size held, or without if the log forked; 422 proof does not hold; 503 clock behind. Raises
         `OperationalError` if the store fails: nothing was cosigned then.
         """
-        ensure(0 <= now_s <= INTEGER_MAX, "the time is not a number of seconds below 2^53")
+        ensure(0 <= now_s <= TIME_S_MAX, "the time is not a number of seconds below 2^63")
         try:
             request = parse_request(body)
         except Malformed as error:

@@ -195,7 +195,9 @@ def _check_organisation(work: _Work) -> str:
 
 
 def _check_key(work: _Work) -> str:
-    kid = parse_envelope(work.bundle.statement.cose).kid
+    work.envelope = parse_envelope(work.bundle.statement.cose)
+    check_payload(work.envelope)
+    kid = work.envelope.kid
     root_keys = {sha256(bytes.fromhex(key))[:16]: bytes.fromhex(key) for key in work.organisation.root_keys}
     if not work.bundle.keys:
         _require(kid in root_keys, "no registration is shown, and the key is no root key of the organisation")
@@ -231,7 +233,7 @@ def _registered_key(message: dict[str, Json], organisation: str, leaf: int) -> _
 
 
 def _check_signature(work: _Work) -> str:
-    work.envelope = _open_envelope(work, work.bundle.statement)
+    _require_signer(work, work.bundle.statement, work.envelope)
     _verify_signature(work, work.envelope, work.key.public_key)
     work.result.kid = work.envelope.kid.hex()
     work.result.sequence = work.envelope.sequence
@@ -345,10 +347,14 @@ _CHECKS: tuple[_Check, ...] = (
 def _open_envelope(work: _Work, inclusion: Inclusion) -> Envelope:
     envelope = parse_envelope(inclusion.cose)
     check_payload(envelope)
+    _require_signer(work, inclusion, envelope)
+    return envelope
+
+
+def _require_signer(work: _Work, inclusion: Inclusion, envelope: Envelope) -> None:
     _require(envelope.chain_id == work.result.chain_id, "signed for another ledger")
     _require(envelope.organisation == work.organisation.organisation, "signed by another organisation")
     _require((envelope.content == BATCH_CONTENT) is (inclusion.batch is not None), "a batch is shown as one, or not")
-    return envelope
 
 
 def _verify_signature(work: _Work, envelope: Envelope, public_key: bytes) -> None:

@@ -198,7 +198,7 @@ def _be_born(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
         battery=BATTERY,
         reference="DECLARED-1",
         evidence_class="declared",
-        method=Method(name="maker's declaration", version="1"),
+        method=Method(name="declaration", version="1"),
         tested_from_ms=moment,
         tested_until_ms=moment,
         declarations=(declared,),
@@ -293,8 +293,8 @@ def _share(demo: Demo, session: LedgerSession) -> None:
     demo.report("7  Laboratory and maker show the buyer their values; his node checks them before it keeps them.")
     buyer = demo.workspaces["buyer"]
     shown = [(demo.workspaces["laboratory"], receipted.digest) for receipted in demo.certificates]
-    for place, (workspace, digest) in enumerate(shown):
-        data = export_bundle(session.store, workspace, Wanted(digest, 0, None, session.engine.state))
+    for place, (workspace, issued) in enumerate(shown):
+        data = export_bundle(session.store, workspace, Wanted(issued, 0, None, session.engine.state))
         receive_bundle(buyer, data, demo.home.trust)
         if place == 0:
             demo.bundle.write_bytes(data)

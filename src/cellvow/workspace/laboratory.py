@@ -1,4 +1,4 @@
-"""From a cycler file to a certificate: the rows into the archive, results into the vault, commitments onto the ledger."""
+"""From a cycler file to a certificate: rows to the archive, results to the vault, commitments to the ledger."""
 
 import secrets
 from collections.abc import Sequence
@@ -74,12 +74,12 @@ def take_in(
         "undetermined": [[one.quantity, one.reason] for one in evaluation.undetermined],
     }
     number = workspace.vault.put_record(IMPORT_KIND, encode_document(document))
-    return load_import(workspace, str(number))
+    return load_import(workspace, number)
 
 
 def load_import(workspace: Workspace, number: str) -> Imported:
     """A measurement taken in earlier, by its number."""
-    record = workspace.vault.get_record(workspace.vault.parse_record_id(number))
+    record = workspace.vault.get_record(number)
     if record.kind != IMPORT_KIND:
         raise Malformed(f"{number} is not the number of an import")
     document = parse_object(record.payload, bytes_max=IMPORT_BYTES_MAX)

@@ -60,7 +60,7 @@ class Timeline:
         places: list[tuple[int, int]] = []
         for subject in subjects:
             query = "SELECT leaf, message FROM place WHERE subject=?"
-            places += [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (subject,))]  # type: ignore[arg-type]  # integer columns
+            places += [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (subject,))]
         return [_recorded(store, leaf, index) for leaf, index in sorted(dict.fromkeys(places))]
 
     def subjects(self, prefix: str, after: str, limit: int) -> list[str]:

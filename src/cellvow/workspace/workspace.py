@@ -4,6 +4,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import msgspec
+
 from cellvow.core.contracts.contract import Message, encode_message
 from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation, parse_organisation
 from cellvow.core.ledger.statement import (
@@ -18,7 +20,7 @@ from cellvow.core.ledger.statement import (
 )
 from cellvow.core.primitives.cbor import encode_cbor
 from cellvow.core.primitives.encoding import Json, parse_object
-from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.identifier import parse_organisation_id
 from cellvow.node.home import NodeHome
 from cellvow.vault import Vault
@@ -114,14 +116,14 @@ class Workspace:
 
     def sign(self, chain_id: str, message: Message, now_ms: int, key_name: str = OPERATIONAL_KEY) -> Signed:
         """A single statement; its sequence is persisted before it is signed, its bytes until it is resolved."""
-        body: dict[str, Json] = {"message": parse_object(encode_message(message))}
+        body: dict[str, Json] = {"message": parse_object(encode_checked(message))}
         return self._sign(chain_id, message.subject, SINGLE_CONTENT, body, now_ms, key_name)
 
     def sign_batch(
         self, chain_id: str, messages: Sequence[Message], seed: bytes, now_ms: int, mode: str = "atomic"
     ) -> Signed:
         """A batch under one signature; `seed` is 32 secret random bytes, used once."""
-        carried = tuple(encode_message(message) for message in messages)
+        carried = tuple(encode_checked(message) for message in messages)
         root = batch_root(seed, carried).hex()
         body: dict[str, Json] = {"count": len(carried), "mode": mode, "root": root}
         signed = self._sign(chain_id, BATCH_SUBJECT, BATCH_CONTENT, body, now_ms, OPERATIONAL_KEY)
@@ -146,6 +148,16 @@ class Workspace:
         if content == SINGLE_CONTENT:
             self.sequences.keep(key.kid, sequence, data)
         return Signed(data, key.kid, sequence)
+
+
+def encode_checked(message: Message) -> bytes:
+    """The bytes of a message; raises `Malformed` naming the field that the ledger would refuse, before it is signed."""
+    data = encode_message(message)
+    try:
+        msgspec.json.decode(data, type=type(message))
+    except msgspec.ValidationError as error:
+        raise Malformed(f"{type(message).__name__}: {error}") from error
+    return data
 
 
 def read_member(path: Path) -> Organisation:

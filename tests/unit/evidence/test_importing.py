@@ -13,6 +13,7 @@ from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.evidence import import_measurement, parse_measurement
 from cellvow.evidence.bdf import find_bdf_layout
 from cellvow.evidence.bounds import FILE_BYTES_MAX, LINE_CHARACTERS_MAX
+from cellvow.evidence.recorded import resolution
 from cellvow.evidence.text_table import read_columns
 from tests.unit.evidence.sheets import BDF_HEADER, full_test
 
@@ -141,9 +142,11 @@ def test_progress_goes_from_nothing_to_all(tmp_path: Path) -> None:
     assert seen[-1][0] == seen[-1][1]
 
 
-def test_the_resolution_of_a_channel_is_its_smallest_step() -> None:
-    """Binary dust of decimals is no resolution; a constant channel has none."""
-    measurement = parse_measurement(full_test(1).bitrode(), "x.csv")
+def test_the_resolution_of_a_channel_is_seen_in_its_text_and_values() -> None:
+    """It is what the text expresses, or the coarser step that the values keep."""
+    measurement = parse_measurement(SHORT, "x.csv")
 
-    assert 0.0 == measurement.resolution(np.full(5, 3.3))
-    assert 0.001 == measurement.resolution(np.array([3.147, 3.148, 3.15, 4.2]))
+    assert (0.1, 0.1) == (measurement.voltage_step_v, measurement.current_step_a)
+    assert 0.001 == resolution(np.array([3.147, 3.148, 3.15, 4.2]), 1e-6)
+    assert 0.1 == resolution(np.array([0.0, -30.0]), 0.1)
+    assert 0.01 == resolution(np.full(5, 3.3), 0.01)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import io
 import tarfile
 from typing import TYPE_CHECKING
@@ -52,18 +53,15 @@ def test_a_member_that_claims_to_be_huge_is_refused_before_it_is_read() -> None:
     """A header is enough to claim any size."""
     entry = tarfile.TarInfo("bomb")
     entry.size = MEMBER_BYTES_MAX + 1
-    sink = io.BytesIO()
-    with tarfile.open(fileobj=sink, mode="w:gz") as tar:
-        tar.fileobj.write(entry.tobuf())  # type: ignore[union-attr] - open for writing
 
     with pytest.raises(Malformed, match="too many or too large members"):
-        read_member(sink.getvalue(), "x.csv")
+        read_member(gzip.compress(entry.tobuf()), "x.csv")
 
 
 @pytest.mark.slow
 def test_an_archive_of_endlessly_many_members_is_refused() -> None:
     """The search gives up at a bound."""
-    content = archive(*((f"m{number}", b"") for number in range(MEMBERS_MAX + 1)))
+    content = gzip.compress(tarfile.TarInfo("m").tobuf() * (MEMBERS_MAX + 1), compresslevel=1)
 
     with pytest.raises(Malformed, match="too many or too large members"):
         read_member(content, "x.csv")
@@ -87,7 +85,7 @@ def test_another_distribution_is_refused(tmp_path: Path) -> None:
 
 def test_an_unknown_name_lists_the_known_ones(tmp_path: Path) -> None:
     """Whoever mistypes a name sees what there is."""
-    with pytest.raises(Malformed, match="there are cell-discharge-bitrode-1c.csv, cell-"):
+    with pytest.raises(Malformed, match=r"there are cell-discharge-bitrode-1c\.csv, cell-"):
         open_reference_measurement(tmp_path / "none", "x.csv")
 
 
@@ -97,6 +95,7 @@ def test_a_distribution_is_found_only_where_it_lies(tmp_path: Path) -> None:
     (tmp_path / DISTRIBUTION).write_bytes(b"")
 
     assert tmp_path / DISTRIBUTION == find_measurement(tmp_path)
+    assert tmp_path / DISTRIBUTION == find_measurement(tmp_path / DISTRIBUTION)
 
 
 def test_a_distribution_is_bounded_before_it_is_read(tmp_path: Path) -> None:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cellvow.core.primitives.digest import Digest
+from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.evidence import Archive, RowProof, parse_row_proof, prove_row, verify_row, write_archive
 from tests.unit.evidence.sheets import full_test
@@ -74,7 +75,7 @@ def test_a_row_outside_the_archive_cannot_be_proven(archive: Archive) -> None:
 def test_a_changed_proof_is_refused(archive: Archive, proof: RowProof, change: dict[str, object]) -> None:
     """Another index, size, row, salt or path leads nowhere."""
     with pytest.raises(VerificationError):
-        verify_row(replace(proof, **change), archive.root, archive.size)  # type: ignore[arg-type] - wrong on purpose
+        verify_row(replace(proof, **change), archive.root, archive.size)  # type: ignore[arg-type]  # wrong on purpose
 
 
 def test_the_size_comes_from_the_anchor(archive: Archive, proof: RowProof) -> None:
@@ -106,9 +107,9 @@ def test_salt_cannot_move_into_the_row(archive: Archive, proof: RowProof) -> Non
         ({"salt": "ab" * 31}, "64 lower-case"),
     ],
 )
-def test_a_document_of_another_shape_is_refused(proof: RowProof, change: dict[str, object], said: str) -> None:
+def test_a_document_of_another_shape_is_refused(proof: RowProof, change: dict[str, Json], said: str) -> None:
     """One spelling, one shape."""
     with pytest.raises(Malformed, match=said):
-        parse_row_proof(proof.document() | change)  # type: ignore[operator] - wrong on purpose
+        parse_row_proof({**proof.document(), **change})
     with pytest.raises(Malformed, match="exactly the fields"):
         parse_row_proof([])

@@ -30,6 +30,8 @@ CATEGORIES = ("ev", "lmt", "industrial", "sli", "portable")
 STATUSES = ("original", "repurposed", "re-used", "remanufactured", "waste")
 """Battery status of Regulation (EU) 2023/1542 Annex XIII point 4."""
 
+_DAYS_OF_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
+
 Category = Literal["ev", "lmt", "industrial", "sli", "portable"]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")]
 
@@ -132,6 +134,14 @@ def get_battery(context: Context, battery: str) -> BatteryRecord:
     return record
 
 
+def require_day(day: str) -> None:
+    """Raise `Rejected` unless the calendar has this day (`YYYY-MM-DD`)."""
+    year, month, number = (int(part) for part in day.split("-"))
+    is_leap = year % 4 == 0 and (year % 100 != 0 or year % 400 == 0)
+    last = 29 if month == 2 and is_leap else _DAYS_OF_MONTHS[month - 1]
+    require(number <= last, Reason.MALFORMED_MESSAGE, field="manufactured_on")
+
+
 # Handlers
 
 
@@ -146,6 +156,7 @@ def _register_model(context: Context, message: RegisterModel) -> list[Event]:
 
 def _register_battery(context: Context, message: RegisterBattery) -> list[Event]:
     require_role(context, "manufacturer", "importer", "second_life_operator")
+    require_day(message.manufactured_on)
     gtin = derive_model_id(message.battery)
     require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
     model = context.get(ModelRecord, model_key(gtin))

@@ -24,6 +24,7 @@ from cellvow.core.contracts.battery import (
     derive_model,
     get_battery,
     model_key,
+    require_day,
 )
 from cellvow.core.contracts.contract import (
     MEMBERS,
@@ -112,6 +113,7 @@ def _correct_model(context: Context, message: CorrectStatement, replacement: Reg
 def _correct_battery(context: Context, message: CorrectStatement, replacement: RegisterBattery) -> None:
     key = battery_key(replacement.battery)
     old = _get_corrected(context, message, BatteryRecord, key)
+    require_day(replacement.manufactured_on)
     new = msgspec.structs.replace(
         old,
         manufactured_on=replacement.manufactured_on,

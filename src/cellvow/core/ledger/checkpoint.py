@@ -38,6 +38,8 @@ SIGNATURE_LENGTH = 64
 """Bytes of an Ed25519 signature."""
 TIME_LENGTH = 8
 """Bytes of the time before a cosignature, big-endian seconds since 1970 (tlog-cosignature)."""
+TIME_S_MAX = 2**63 - 1
+"""Latest time of a cosignature (tlog-cosignature)."""
 PUBLIC_KEY_LENGTH = 32
 """Bytes of an Ed25519 public key."""
 
@@ -249,7 +251,7 @@ def cosign_checkpoint(checkpoint: Checkpoint, key: NoteKey, time_s: int, signer:
 
 def encode_cosigned_message(body: bytes, time_s: int) -> bytes:
     """The bytes a witness signs: header line, time line, then the body (tlog-cosignature)."""
-    ensure(0 <= time_s <= INTEGER_MAX, "a cosignature's time is not a number of seconds below 2^53")
+    ensure(0 <= time_s <= TIME_S_MAX, "a cosignature's time is not a number of seconds below 2^63")
     return f"cosignature/v1\ntime {time_s}\n".encode("ascii") + body
 
 
@@ -302,7 +304,7 @@ def verify_cosignature(checkpoint: Checkpoint, signature: NoteSignature, key: No
     """The time (seconds since 1970) of a cosignature that holds under `key`, or `VerificationError`."""
     _require_signer(signature, key, KeyAlgorithm.COSIGNATURE)
     time_s = int.from_bytes(signature.payload[:TIME_LENGTH], "big")
-    if len(signature.payload) != TIME_LENGTH + SIGNATURE_LENGTH or time_s > INTEGER_MAX:
+    if len(signature.payload) != TIME_LENGTH + SIGNATURE_LENGTH or time_s > TIME_S_MAX:
         raise VerificationError(f"the cosignature of {key.name} is not a time and an Ed25519 signature")
     message = encode_cosigned_message(encode_body(checkpoint), time_s)
     if not check(key.public_key, message, signature.payload[TIME_LENGTH:]):

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvow.core.ledger.checkpoint import (
+    TIME_S_MAX,
     NoteSignature,
     VerifiedCheckpoint,
     cosign_checkpoint,
@@ -19,7 +20,6 @@ from cellvow.core.ledger.checkpoint import (
 )
 from cellvow.core.primitives import ed25519
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, Malformed, VerificationError
-from cellvow.core.primitives.limits import INTEGER_MAX
 from cellvow.core.primitives.signature import is_valid
 from tests.simulation.witness_world import (
     LOG_SEED,
@@ -181,8 +181,10 @@ def test_a_cosignature_of_another_length_is_refused(length: int) -> None:
 
 
 def test_a_cosignature_from_beyond_the_last_second_is_refused() -> None:
-    """A time of 2^53 cannot be spelled exactly by every reader."""
-    payload = (INTEGER_MAX + 1).to_bytes(8, "big") + bytes(64)
+    """2^63 - 1 is the last time there is (tlog-cosignature)."""
+    last = cosign_checkpoint(CHECKPOINT, WITNESSES[0], TIME_S_MAX, signer_of(NORTH_SEED))
+    assert verify(LOG.note(5, [last]), 1).cosigned_by == ((NORTH, TIME_S_MAX),)
+    payload = (TIME_S_MAX + 1).to_bytes(8, "big") + last.payload[8:]
 
     with pytest.raises(VerificationError, match="not a time"):
         verify(LOG.note(5, [NoteSignature(NORTH, WITNESSES[0].key_id, payload)]), 1)
