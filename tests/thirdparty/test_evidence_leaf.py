@@ -117,7 +117,7 @@ def test_the_first_discharge_without_a_charge_is_admitted_by_likeness() -> None:
 def test_a_pulse_test_has_no_capacity_and_says_why() -> None:
     """Its sweep to 3.000 V is broken by rests: no full discharge in one piece."""
     evaluation = leaf("low-current-hppc-25c")
-    reasons = {item.quantity: item.reason for item in evaluation.undetermined}
+    reasons = {missing.quantity: missing.reason for missing in evaluation.undetermined}
     resistance = one(evaluation, "resistance_10s")
 
     assert "no full discharge in one piece" in reasons["capacity"]

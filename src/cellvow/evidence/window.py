@@ -52,8 +52,9 @@ def find_window(measurement: Measurement, runs: tuple[Run, ...], *, v_min: float
     """The window from the user's limits or, for what he leaves open, from the measurement itself."""
     top = v_max if v_max is not None else _extreme(measurement, runs, CHARGE)
     bottom = v_min if v_min is not None else _extreme(measurement, runs, DISCHARGE)
-    if v_min is not None and v_max is not None and v_min >= v_max:
-        raise Malformed(f"v_min {v_min:g} V is not below v_max {v_max:g} V: give the limits of one cell")
+    is_given = v_min is not None or v_max is not None
+    if is_given and not bottom < top:
+        raise Malformed(f"a window from {bottom:g} V to {top:g} V is none: give v_min below v_max, in V, of one cell")
     return Window(top, bottom, v_min is not None, "" if v_min is not None else _doubt(top, bottom))
 
 

@@ -57,9 +57,7 @@ class PrivateDatabase:
             raise
 
     @classmethod
-    def open(
-        cls, path: Path, layout: Layout, begin: Callable[[apsw.Connection], None] = _no_rows
-    ) -> "PrivateDatabase":
+    def open(cls, path: Path, layout: Layout, begin: Callable[[apsw.Connection], None] = _no_rows) -> "PrivateDatabase":
         """Open the file, or create it (mode 0600) with its tables and whatever rows `begin` writes.
 
         Raises `OperationalError` if it is open to other users, truncated, damaged or another kind of file.

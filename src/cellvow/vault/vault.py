@@ -84,7 +84,7 @@ class FieldPlace(NamedTuple):
     """Which field of which record, counted from 0."""
 
     record_id: RecordId
-    index: int
+    field_index: int
 
 
 class Vault:
@@ -119,7 +119,7 @@ class Vault:
         """Keep a payload of at most 16 MB, on disk when this returns; `kind` is stored in the open."""
         return self._put(kind, _PAYLOAD, payload, ())
 
-    def get_record(self, record_id: RecordId) -> Record:
+    def get_record(self, record_id: str) -> Record:
         """The payload of `put_record`; raises `UnknownRecord`, `RecordErased`, or `VerificationError` if altered."""
         with self._database.reading() as connection:
             return self._open(connection, record_id, _PAYLOAD)
@@ -137,7 +137,7 @@ class Vault:
         payload = encode_cbor([[disclosure.salt, disclosure.field] for disclosure in disclosures])
         return SealedFields(self._put(kind, _FIELDS, payload, commitments), commitments)
 
-    def disclose(self, record_id: RecordId, indexes: Iterable[int]) -> list[Disclosure]:
+    def disclose(self, record_id: str, indexes: Iterable[int]) -> list[Disclosure]:
         """What opens those fields of `commit_fields`, in the order asked for; whoever gets it can pass it on."""
         with self._database.reading() as connection:
             disclosures = self._disclosures(connection, record_id)
@@ -158,11 +158,11 @@ class Vault:
         verify_disclosure(_pick(disclosures, *place), Digest(commitment))
         return place
 
-    def erase_record(self, record_id: RecordId) -> None:
+    def erase_record(self, record_id: str) -> None:
         """Destroy one record; see `erase_records`."""
         self.erase_records([record_id])
 
-    def erase_records(self, record_ids: Sequence[RecordId]) -> None:
+    def erase_records(self, record_ids: Sequence[str]) -> None:
         """Destroy data keys, salts and ciphertext of the records, and every trace of them in the vault's files.
 
         Tombstones stay, which say that there was a record of that kind. Erasing again changes nothing. Raises
@@ -195,7 +195,7 @@ class Vault:
             connection.executemany("INSERT INTO commitment VALUES(?, ?, ?)", tags)
         return record_id
 
-    def _open(self, connection: apsw.Connection, record_id: RecordId, form: str) -> Record:
+    def _open(self, connection: apsw.Connection, record_id: str, form: str) -> Record:
         kind, found, sealed = _fetch_record(connection, record_id)
         if sealed is None:
             raise RecordErased(f"record {record_id} ({kind}) was erased: its content no longer exists in this vault")
@@ -208,9 +208,9 @@ class Vault:
             raise VerificationError(
                 f"record {record_id} was altered in the vault's file ({error.reason}): restore it from a backup"
             ) from error
-        return Record(record_id, kind, payload)
+        return Record(RecordId(record_id), kind, payload)
 
-    def _unwrap(self, connection: apsw.Connection, record_id: RecordId) -> bytes:
+    def _unwrap(self, connection: apsw.Connection, record_id: str) -> bytes:
         query = "SELECT algorithm, wrapped FROM wrapped_key WHERE record = ? AND recipient = ?"
         row: tuple[str, bytes] | None = connection.execute(query, (record_id, OWNER)).fetchone()
         if row is None:
@@ -220,7 +220,7 @@ class Vault:
             raise VerificationError(f"its key is wrapped by {algorithm[:40]!r}, which is unknown here")
         return open_sealed(self._keys.wrap, wrapped, _wrap_context(record_id, OWNER, algorithm))
 
-    def _disclosures(self, connection: apsw.Connection, record_id: RecordId) -> list[Disclosure]:
+    def _disclosures(self, connection: apsw.Connection, record_id: str) -> list[Disclosure]:
         return _parse_disclosures(self._open(connection, record_id, _FIELDS).payload)
 
     def _tag(self, commitment: bytes) -> Digest:
@@ -256,7 +256,7 @@ def _unlock(database: PrivateDatabase, master_key: bytes) -> VaultKeys:
     return keys
 
 
-def _fetch_record(connection: apsw.Connection, record_id: RecordId) -> tuple[str, str, bytes | None]:
+def _fetch_record(connection: apsw.Connection, record_id: str) -> tuple[str, str, bytes | None]:
     query = "SELECT kind, form, sealed FROM record WHERE id = ?"
     row: tuple[str, str, bytes | None] | None = connection.execute(query, (record_id,)).fetchone()
     if row is None:
@@ -264,7 +264,7 @@ def _fetch_record(connection: apsw.Connection, record_id: RecordId) -> tuple[str
     return row
 
 
-def _is_present(connection: apsw.Connection, record_id: RecordId) -> bool:
+def _is_present(connection: apsw.Connection, record_id: str) -> bool:
     _, _, sealed = _fetch_record(connection, record_id)
     return sealed is not None
 
@@ -299,7 +299,7 @@ def _parse_disclosures(payload: bytes) -> list[Disclosure]:
     return disclosures
 
 
-def _pick(disclosures: Sequence[Disclosure], record_id: RecordId, index: int) -> Disclosure:
+def _pick(disclosures: Sequence[Disclosure], record_id: str, index: int) -> Disclosure:
     if not 0 <= index < len(disclosures):
         raise OperationalError(f"record {record_id} has fields 0 to {len(disclosures) - 1}: there is no field {index}")
     return disclosures[index]

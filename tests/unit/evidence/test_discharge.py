@@ -120,8 +120,13 @@ def test_limits_can_be_given() -> None:
     assert not evaluated(sheet).judgements[0].is_full
     assert "above 3.05 V" in evaluated(sheet).judgements[0].reason
     assert evaluated(sheet, v_min=3.4).judgements[0].is_full
-    with pytest.raises(Malformed, match=r"v_min 4.3 V is not below v_max 4.2 V"):
-        evaluated(sheet, v_min=4.3, v_max=4.2)
+
+
+@pytest.mark.parametrize(("v_min", "v_max"), [(4.3, 4.2), (4.2, 4.2), (5.0, None), (None, 1.0), (float("nan"), 4.2)])
+def test_limits_that_leave_no_window_are_refused(v_min: float | None, v_max: float | None) -> None:
+    """Turned round, equal, outside of what was measured, or no number."""
+    with pytest.raises(Malformed, match=r"a window from .* is none: give v_min below v_max"):
+        evaluated(full_test(1), v_min=v_min, v_max=v_max)
 
 
 def test_without_step_times_half_of_the_onset_is_counted_and_doubted() -> None:

@@ -32,7 +32,7 @@ def one(evaluation: Evaluation, quantity: str) -> Result:
 
 def reasons(evaluation: Evaluation) -> dict[str, str]:
     """Quantity -> why it is not determined."""
-    return {item.quantity: item.reason for item in evaluation.undetermined}
+    return {missing.quantity: missing.reason for missing in evaluation.undetermined}
 
 
 def test_a_full_test_tells_everything() -> None:
