@@ -19,13 +19,13 @@ demo: environment $(if $(DATA),,measurement) ## From a real cycler file to a pas
 serve: environment ## Show the pages the demo made, until interrupted
 	@$(BIN)/cellvow serve
 
-test: lint ## Check style, types and layers, then run the tests
+test: lint measurement ## Check style, types and layers, then run the tests
 	@echo 'cellvow: running the tests'
-	@$(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	@CELLVOW_MEASUREMENT='$(MEASUREMENT)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
-explore: test-environment ## Run every suite at full size (long)
+explore: test-environment measurement ## Run every suite at full size (long)
 	@echo 'cellvow: running every suite at full size'
-	@CELLVOW_EXPLORE=1 $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+	@CELLVOW_EXPLORE=1 CELLVOW_MEASUREMENT='$(MEASUREMENT)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
 lint: test-environment ## Check style, types and layers
 	@echo 'cellvow: checking style (ruff), types (mypy) and layers (import-linter)'

@@ -13,6 +13,8 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cellvow.evidence import find_measurement
+
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
@@ -37,6 +39,12 @@ def find_third_party_data(environ: Mapping[str, str]) -> Path | None:
     named = environ.get("CELLVOW_DATA")
     folder = Path(named) if named else ROOT.parent / "shared" / "data"
     return folder if folder.is_dir() else None
+
+
+def find_reference_measurement(environ: Mapping[str, str]) -> Path | None:
+    """Return the fetched distribution with the real measurement, or None where it was not fetched."""
+    cache = ROOT / ".cache" / "measurement"
+    return find_measurement(Path(environ.get("CELLVOW_MEASUREMENT") or cache))
 
 
 def find_chromium(environ: Mapping[str, str]) -> str | None:
@@ -75,6 +83,7 @@ class Need(NamedTuple):
 NEEDS = {
     "browser": Need(find_chromium, "install Chromium (Debian: apt install chromium)"),
     "data": Need(find_third_party_data, "set CELLVOW_DATA to the folder of third-party data"),
+    "measurement": Need(find_reference_measurement, "run `make test` where the package index can be reached"),
     "network": Need(find_network_namespaces, "run where network namespaces may be created (Linux, as root)"),
     "node": Need(find_node, "install Node.js 18 or newer (Debian: apt install nodejs)"),
 }

@@ -24,7 +24,7 @@ from cellvow.evidence import (
 if TYPE_CHECKING:
     from cellvow.evidence import Result
 
-pytestmark = [pytest.mark.data, pytest.mark.slow]
+pytestmark = [pytest.mark.measurement, pytest.mark.slow]
 
 CACHE = Path(__file__).resolve().parent.parent.parent / ".cache" / "measurement"
 TOLERANCE_AH, TOLERANCE_MOHM = 0.01, 0.05
