@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from tests.world import GENESIS_MS, Signer
-
 from cellvow.core.contracts.anchor import Anchor
 from cellvow.core.contracts.attestation import (
     IssueAttestation,
@@ -24,6 +22,7 @@ from cellvow.core.contracts.custody import (
 )
 from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey
 from cellvow.core.ledger.statement import Statement
+from tests.world import GENESIS_MS, Signer
 
 GTIN = "04012345123456"
 OTHER_GTIN = "09506000134352"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING
 
 from cellvow.core.contracts.anchor import Anchor
@@ -250,8 +251,8 @@ class Chain:
         for key in self.witnesses:
             name = key.name[-1]
             if name in cosigned_by:
-                seed = seed_of(f"witness {name}")
-                signatures.append(cosign_checkpoint(checkpoint, key, 1_800_000_000, lambda m, s=seed: sign(s, m)))
+                signer = partial(sign, seed_of(f"witness {name}"))
+                signatures.append(cosign_checkpoint(checkpoint, key, 1_800_000_000, signer))
         note = encode_note(checkpoint, signatures)
         self.store.put_checkpoint(checkpoint.size, note)
         return note

@@ -102,7 +102,8 @@ def _changed(rng: random.Random, member: Cbor) -> Cbor:
         return member[:place] + bytes([member[place] ^ 1 << rng.randrange(8)]) + member[place + 1 :]
     if isinstance(member, str):
         return member + "x"
-    return rng.choice([b"", 0, [], {}])
+    others: list[Cbor] = [b"", 0, [], {}]
+    return rng.choice(others)
 
 
 def _places(value: Cbor) -> list[tuple[list[Cbor] | dict[int | str, Cbor], int | str]]:

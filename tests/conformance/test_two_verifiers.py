@@ -127,6 +127,7 @@ def certificate_bundle(chain: Chain) -> Sound:
     return Sound("certificate", encode_bundle(bundle), encode_trust(chain.trust(2)))
 
 
+STRIDE = 1 if os.environ.get("CELLVOW_EXPLORE") == "1" else 41
 EVERY = 1 if os.environ.get("CELLVOW_EXPLORE") == "1" else 5
 
 
@@ -151,7 +152,7 @@ def test_every_flipped_bit_of_a_bundle_is_refused(chain: Chain) -> None:
 def test_every_flipped_bit_is_refused_by_the_second_verifier(chain: Chain) -> None:
     """The same, in JavaScript."""
     sound = certificate_bundle(chain)
-    lines = [(one, sound.trust.decode()) for one in flips(sound.bundle, 2 * EVERY)]
+    lines: list[tuple[bytes, str | None]] = [(one, sound.trust.decode()) for one in flips(sound.bundle, STRIDE)]
 
     accepted = [verdict for verdict in verify_lines(lines) if verdict["ok"]]
 

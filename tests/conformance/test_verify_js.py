@@ -14,11 +14,11 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 from nacl.signing import SigningKey
+
+from cellvow.core.primitives.edge_cases import EDGE_CASES, EdgeCase
 from tests.conformance.javascript_bundles import Value, encode_cbor, encode_document
 from tests.conformance.javascript_process import JavaScript, flip
 from tests.conftest import find_node
-
-from cellvow.core.primitives.edge_cases import EDGE_CASES, EdgeCase
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 from nacl.signing import SigningKey
+
 from tests.conformance import javascript_bundles as bundles
 from tests.conformance.javascript_bundles import KINDS, Kind, Value, build_case
 from tests.conformance.javascript_process import flip, run_verifier, verify_lines

@@ -7,10 +7,11 @@ from __future__ import annotations
 
 from itertools import product
 
+from cellvow.core.ledger.commitment import commit
 from cellvow.core.ledger.state import StateProof, StateTree, entry_hash, key_hash
 from cellvow.core.ledger.statement import Statement, batch_leaf, encode_batch, encode_envelope
 from cellvow.core.primitives.cbor import Cbor, Tagged, encode_cbor
-from cellvow.core.primitives.digest import keyed_digest, sha256
+from cellvow.core.primitives.digest import sha256
 from cellvow.core.primitives.edge_cases import EDGE_CASES
 from cellvow.core.primitives.encoding import Json, encode_document
 from cellvow.core.primitives.limits import DEPTH_MAX, INTEGER_MAX
@@ -26,7 +27,6 @@ from tests import messages
 from tests.world import GENESIS_MS, MAKER, make_signer
 
 Vectors = dict[str, Json]
-FIELD_DOMAIN = "cellvow/field/v1"
 
 
 def make_all() -> dict[str, Vectors]:
@@ -124,7 +124,7 @@ CBOR_VALUES: dict[str, tuple[Cbor, str]] = {
     "negative integers": ([-1, -24, -25, -256, -257, -(2**64)], "[-1, -24, -25, -256, -257, -18446744073709551616]"),
     "byte string": (b"\x00\xff", "h'00ff'"),
     "text": ("Ñ電🔋", '"Ñ電🔋"'),
-    "empty things": ([b"", "", [], {}], '[h\'\', "", [], {}]'),
+    "empty things": ([b"", "", [], {}], "[h'', \"\", [], {}]"),
     "map in order of the encoded keys": (
         {10: 1, 100: 2, -1: 3, "z": 4, "aa": 5},
         '{10: 1, 100: 2, -1: 3, "z": 4, "aa": 5}',
@@ -162,9 +162,7 @@ REFUSED_CBOR = {
 
 def make_cbor() -> Vectors:
     """The CBOR subset: one encoding for each value, and what is refused."""
-    accepted = [
-        _case(name, encode_cbor(value), diagnostic=text) for name, (value, text) in CBOR_VALUES.items()
-    ]
+    accepted = [_case(name, encode_cbor(value), diagnostic=text) for name, (value, text) in CBOR_VALUES.items()]
     deepest = bytes.fromhex("81" * (DEPTH_MAX - 1) + "00")
     return {
         "description": "The CBOR subset (formats.md section 2). 'diagnostic' is the value in RFC 8949 notation; every "
@@ -195,11 +193,11 @@ def make_commitments() -> Vectors:
     cases: list[Json] = []
     for salt, field in zip(salts, fields, strict=True):
         document = encode_document(field)
-        commitment = keyed_digest(salt, FIELD_DOMAIN, document)
+        commitment = commit(salt, document)
         cases.append({"salt": salt.hex(), "field": document.hex(), "commitment": commitment.hex()})
     return {
-        "description": "Commitments to field documents (formats.md section 9): commitment = HMAC-SHA-256 under 'salt' of "
-        "'cellvow/field/v1', a zero byte and 'field'. No other salt, field or commitment of this file fits.",
+        "description": "Commitments to field documents (formats.md section 9): commitment = HMAC-SHA-256 under 'salt' "
+        "of 'cellvow/field/v1', a zero byte and 'field'. No other salt, field or commitment of this file fits.",
         "cases": cases,
     }
 
@@ -223,8 +221,8 @@ def make_ed25519() -> Vectors:
     }
     cases = [(one.name, (one.public_key, one.message, one.signature)) for one in EDGE_CASES]
     return {
-        "description": "Ed25519 as the ledger demands it (formats.md section 3): 'valid' is the verdict on the signature; "
-        "'registrable' in 'keys' whether the public key may be registered.",
+        "description": "Ed25519 as the ledger demands it (formats.md section 3): 'valid' is the verdict on the "
+        "signature; 'registrable' in 'keys' whether the public key may be registered.",
         "cases": [
             {
                 "name": name,
@@ -268,8 +266,8 @@ def make_merkle() -> Vectors:
         if old <= size
     ]
     return {
-        "description": "Merkle trees (RFC 9162 section 2.1): 'roots' by number of leaves, from 0; 'inclusion' paths lead from "
-        "leaf number 'leaf' to the root of 'size' leaves, 'consistency' paths from one root to another. Any path "
+        "description": "Merkle trees (RFC 9162 section 2.1): 'roots' by number of leaves, from 0; 'inclusion' paths lead "
+        "from leaf number 'leaf' to the root of 'size' leaves, 'consistency' paths from one root to another. Any path "
         "with a bit changed, a hash left out or added proves nothing.",
         "leaves": _hexes(leaves),
         "roots": [tree_root(hashes[:size]).hex() for size in range(len(leaves) + 1)],
@@ -292,8 +290,8 @@ def make_state_map() -> Vectors:
     ]
     absent = [_absence(key, tree.prove(key, values)) for key in (f"battery/{n}" for n in range(12, 24))]
     return {
-        "description": "The state map (formats.md section 6): 'root' over 'present'; each record with its siblings from the "
-        "root downwards (an empty one is an empty string); 'absent' keys with theirs and, where one is met, 'other' "
+        "description": "The state map (formats.md section 6): 'root' over 'present'; each record with its siblings from "
+        "the root downwards (an empty one is an empty string); 'absent' keys with theirs and, where one is met, 'other' "
         "(key hash, value hash: 32 bytes each). 'grown' is the root after each record of 'present', in order.",
         "root": tree.root.hex(),
         "present": present,
@@ -327,8 +325,8 @@ def make_statements() -> Vectors:
     each = signer.sign_batch([messages.anchor()], sequence=4, mode="each")
     statements = {"single": single, "single with a time limit": limited, "batch": batch, "batch of one": each}
     return {
-        "description": "Statements (formats.md section 3) signed by 'public_key', each with what follows from its bytes; of a "
-        "batch also salts and leaf hashes. Every case of 'refused' is malformed, though its signature may hold.",
+        "description": "Statements (formats.md section 3) signed by 'public_key', each with what follows from its "
+        "bytes; of a batch also salts and leaf hashes. Every case of 'refused' is malformed, though its signature may hold.",
         "seed": signer.seed.hex(),
         "public_key": signer.public_key.hex(),
         "kid": signer.kid.hex(),

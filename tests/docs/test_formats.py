@@ -29,9 +29,7 @@ ROUND_TRIPS: dict[str, Callable[[bytes], bytes]] = {
     "statement (COSE_Sign1)": lambda data: parse_statement(data).envelope.cose,
     "outcome": lambda data: encode_outcome(parse_outcome(data)),
     "block document": lambda data: encode_block_leaf(parse_block_leaf(data)),
-    "checkpoint, cosigned by two": lambda data: (
-        encode_note(parse_note(data).checkpoint, parse_note(data).signatures)
-    ),
+    "checkpoint, cosigned by two": lambda data: encode_note(parse_note(data).checkpoint, parse_note(data).signatures),
     "bundle": lambda data: encode_bundle(parse_bundle(data)),
 }
 

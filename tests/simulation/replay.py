@@ -1,7 +1,7 @@
 """Replay a fixed history in a process of its own and print what every machine must agree on.
 
-    python tests/simulation/replay.py            the history
-    python tests/simulation/replay.py --broken   the same, with a deliberate dependence on the order of a set
+python tests/simulation/replay.py            the history
+python tests/simulation/replay.py --broken   the same, with a deliberate dependence on the order of a set
 """
 
 from __future__ import annotations

@@ -16,7 +16,6 @@ import pytest
 from cellvow.core.ledger.key import parse_sequence_record, sequence_record_key
 from cellvow.core.primitives.errors import OperationalError, VerificationError
 from cellvow.core.primitives.signature import derive_key_id
-from cellvow.node import store as store_module
 from cellvow.node.fsck import check_ledger
 from cellvow.node.store import LEDGER_FILE, LedgerStore
 from tests.bundles.chain import Chain, model, public_of, registration
@@ -67,8 +66,9 @@ def missing(store: LedgerStore, digests: Sequence[str]) -> list[str]:
 
 @pytest.mark.slow
 def test_a_killed_writer_loses_nothing_it_acknowledged(tmp_path: Path) -> None:
-    """Round after round the writer is killed at a random moment; every acknowledged statement is there, and all replays."""
-    folder, rng, acknowledged = tmp_path / "ledger", random.Random(7), []
+    """Killed round after round at a random moment: every acknowledged statement is there, and all replays."""
+    folder, rng = tmp_path / "ledger", random.Random(7)
+    acknowledged: list[str] = []
     begin(folder)
     for _ in range(ROUNDS):
         reader = LedgerStore.open_reader(folder)
@@ -112,7 +112,7 @@ def test_a_weaker_way_of_writing_is_refused_at_start(tmp_path: Path, monkeypatch
         def execute(self, statements: str, *arguments: object) -> object:
             return super().execute(statements.replace("synchronous=FULL", "synchronous=NORMAL"), *arguments)
 
-    monkeypatch.setattr(store_module.apsw, "Connection", Weak)
+    monkeypatch.setattr(apsw, "Connection", Weak)
 
     with pytest.raises(OperationalError, match="only WAL with FULL"):
         LedgerStore.open_writer(folder)

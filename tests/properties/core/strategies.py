@@ -22,9 +22,7 @@ documents: st.SearchStrategy[Json] = st.recursive(
 )
 objects: st.SearchStrategy[dict[str, Json]] = st.dictionaries(ascii_texts, documents, max_size=4)
 
-_wide_integers = st.one_of(
-    integers, st.sampled_from((2**64 - 1, -(2**64))), st.integers(-(2**64), 2**64 - 1)
-)
+_wide_integers = st.one_of(integers, st.sampled_from((2**64 - 1, -(2**64))), st.integers(-(2**64), 2**64 - 1))
 cbor_keys = st.one_of(_wide_integers, texts)
 cbor_values: st.SearchStrategy[Cbor] = st.recursive(
     st.one_of(_wide_integers, st.binary(max_size=30), texts),

@@ -94,9 +94,7 @@ class LifeMachine(RuleBasedStateMachine):
             self.lives[battery] = Life(birth=statement)
 
     @rule(battery=batteries, who=players, to=players, names=register_choices, stale=st.integers(0, 5))
-    def offer(
-        self, battery: str, who: str | None, to: str | None, names: tuple[RegisterName, ...], stale: int
-    ) -> None:
+    def offer(self, battery: str, who: str | None, to: str | None, names: tuple[RegisterName, ...], stale: int) -> None:
         """Only what one stands in, to another, at the versions seen, with no offer open."""
         life = self.lives.get(battery)
         who = who or (life.holders[names[0]] if life else MAKER)
@@ -167,14 +165,8 @@ class LifeMachine(RuleBasedStateMachine):
         """A certificate only by the laboratory, an attestation by anyone; a number once; a battery that is there."""
         life = self.lives.get(battery)
         who = who or LABORATORY
-        expected = (
-            life is not None
-            and (who, reference) not in self.tests
-            and (who == LABORATORY or not is_certificate)
-        )
-        message = replace(
-            messages.certificate(reference, identifier=battery), is_certificate=is_certificate
-        )
+        expected = life is not None and (who, reference) not in self.tests and (who == LABORATORY or not is_certificate)
+        message = replace(messages.certificate(reference, identifier=battery), is_certificate=is_certificate)
         self.submit(who, message, expected=expected)
         if expected and life is not None:
             self.tests[who, reference] = Attested(battery, is_certificate, life.epoch)
@@ -266,4 +258,6 @@ def test_a_model_that_ignores_the_version_of_an_offer_is_found_wrong() -> None:
             return life is not None and life.offer is not None and version >= 1
 
     with pytest.raises(AssertionError):
-        run_state_machine_as_test(Mutant, settings=settings(max_examples=200, phases=[Phase.generate], print_blob=False))
+        run_state_machine_as_test(
+            Mutant, settings=settings(max_examples=200, phases=[Phase.generate], print_blob=False)
+        )

@@ -83,16 +83,15 @@ def test_roots_follow_the_recursive_definition(leaves: list[bytes]) -> None:
 
 def test_appending_yields_each_complete_node_once() -> None:
     """The nodes a growing tree hands to its store are exactly the complete subtrees, each once."""
-    frontier, nodes = Frontier(), {}
+    frontier = Frontier()
+    nodes: dict[tuple[int, int], Digest] = {}
     for leaf in HASHES:
         frontier, new = frontier.append(leaf)
         assert not any((level, position) in nodes for level, position, _ in new)
         nodes |= {(level, position): node for level, position, node in new}
 
     assert nodes == {
-        (level, position): FETCH(level, position)
-        for level in range(7)
-        for position in range(SIZE_MAX >> level)
+        (level, position): FETCH(level, position) for level in range(7) for position in range(SIZE_MAX >> level)
     }
 
 
@@ -122,9 +121,7 @@ def test_every_consistency_path_up_to_64_leaves_holds() -> None:
                 verify_consistency(old_size, ROOTS[old_size], size, ROOTS[old_size - 1], path)
 
 
-pairs = st.integers(1, SIZE_MAX).flatmap(
-    lambda size: st.tuples(st.integers(0, size - 1), st.just(size), st.data())
-)
+pairs = st.integers(1, SIZE_MAX).flatmap(lambda size: st.tuples(st.integers(0, size - 1), st.just(size), st.data()))
 
 
 @given(pairs)

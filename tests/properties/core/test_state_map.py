@@ -122,8 +122,7 @@ def mutated_proofs(proof: StateProof, data: st.DataObject) -> list[StateProof]:
         before, after = siblings[:place], siblings[place + 1 :]
         swapped = b"" if siblings[place] else b"\x01" * 32
         changed += [
-            StateProof((*before, one, *after), other)
-            for one in (swapped, siblings[place][:-1] or bytes(32), EMPTY)
+            StateProof((*before, one, *after), other) for one in (swapped, siblings[place][:-1] or bytes(32), EMPTY)
         ]
         changed.append(StateProof((*before, *after), other))
     if other is not None:

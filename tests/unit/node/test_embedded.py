@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from typing import TYPE_CHECKING
 
 import pytest
@@ -112,6 +113,8 @@ def test_waiting_statements_share_a_block(tmp_path: Path) -> None:
 class SlowStore(LedgerStore):
     """A store whose commit waits until the test lets it go on."""
 
+    gate: threading.Event
+
     def commit(self, block: Block, applied: Applied) -> None:
         """Wait for the gate, then commit."""
         self.gate.wait(timeout=30)
@@ -120,12 +123,10 @@ class SlowStore(LedgerStore):
 
 def test_a_full_queue_says_so_and_takes_nothing(tmp_path: Path) -> None:
     """Backpressure: the caller is told to wait, and nothing of his is half-taken."""
-    import threading
-
     genesis = make_genesis()
     LedgerStore.create(tmp_path, genesis, begin_chain(genesis, MemoryState())).close()
     store = SlowStore.open_writer(tmp_path)
-    store.gate = threading.Event()  # type: ignore[attr-defined]  # the test's own gate
+    store.gate = threading.Event()
     ticks, signer = clock(), Signer()
     engine = EmbeddedEngine(store, lambda: next(ticks), queue_max=2)
     statement = signer.single("maker root", "maker", registration("maker", "maker key"))
@@ -136,7 +137,7 @@ def test_a_full_queue_says_so_and_takes_nothing(tmp_path: Path) -> None:
             engine.submit(statement)
         except Backpressure:
             refused += 1
-    store.gate.set()  # type: ignore[attr-defined]  # the test's own gate
+    store.gate.set()
     first.result(timeout=30)
     engine.close()
 
@@ -146,7 +147,7 @@ def test_a_full_queue_says_so_and_takes_nothing(tmp_path: Path) -> None:
 class FailingStore(LedgerStore):
     """A store whose disk fails when a block is written."""
 
-    def commit(self, block: Block, applied: Applied) -> None:
+    def commit(self, _block: Block, _applied: Applied) -> None:
         """Fail as a disk does."""
         raise LedgerStopped("disk I/O error: what was sent is unknown")
 
@@ -219,7 +220,7 @@ def test_block_time_never_goes_back(tmp_path: Path) -> None:
     assert receipted.time_ms >= time_ms
 
 
-def test_a_cached_verdict_is_never_another_signatures(tmp_path: Path) -> None:
+def test_a_cached_verdict_is_never_another_signatures() -> None:
     """The cache is keyed by everything a verdict depends on: key, message and signature."""
     asked: list[tuple[bytes, bytes, bytes]] = []
 

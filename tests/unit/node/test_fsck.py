@@ -13,7 +13,10 @@ from cellvow.node.store import LEDGER_FILE, LedgerStore
 from tests.bundles.chain import Chain
 
 EDITS = {
-    "a record": "UPDATE record SET value=CAST(replace(CAST(value AS TEXT), 'plant-1', 'plant-2') AS BLOB) WHERE key LIKE 'battery/%0001'",
+    "a record": (
+        "UPDATE record SET value=CAST(replace(CAST(value AS TEXT), 'plant-1', 'plant-2') AS BLOB) "
+        "WHERE key LIKE 'battery/%0001'"
+    ),
     "a record deleted": "DELETE FROM record WHERE key LIKE 'battery/%0001'",
     "a record invented": "INSERT INTO record VALUES('battery/x', x'7b7d')",
     "an outcome": "UPDATE statement SET outcomes=(SELECT outcomes FROM statement WHERE leaf=1) WHERE leaf=5",
@@ -27,7 +30,10 @@ EDITS = {
     "a block deleted": "DELETE FROM block WHERE height=3",
     "the last block": "DELETE FROM block WHERE height=(SELECT max(height) FROM block)",
     "the head": "UPDATE meta SET value=x'831907d000182f' WHERE name='head'",
-    "genesis": "UPDATE meta SET value=CAST(replace(CAST(value AS TEXT), 'Maker Works', 'Taker Works') AS BLOB) WHERE name='genesis'",
+    "genesis": (
+        "UPDATE meta SET value=CAST(replace(CAST(value AS TEXT), 'Maker Works', 'Taker Works') AS BLOB) "
+        "WHERE name='genesis'"
+    ),
 }
 
 

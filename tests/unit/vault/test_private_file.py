@@ -40,9 +40,13 @@ def test_the_slower_of_two_writers_is_refused(tmp_path: Path) -> None:
     """A file that appears while the draft is written is not replaced by it."""
     path = tmp_path / "secret"
 
-    with pytest.raises(AlreadyThere), new_private_file(path) as draft:
-        draft.write_bytes(b"slower")
-        create_private_file(path, b"faster")
+    def write_slowly() -> None:
+        with new_private_file(path) as draft:
+            draft.write_bytes(b"slower")
+            create_private_file(path, b"faster")
+
+    with pytest.raises(AlreadyThere):
+        write_slowly()
 
     assert b"faster" == path.read_bytes()
     assert [path] == list(tmp_path.iterdir())
@@ -52,10 +56,13 @@ def test_an_interrupted_writer_leaves_no_file(tmp_path: Path) -> None:
     """The name appears only when the content is whole."""
     path = tmp_path / "secret"
 
-    with pytest.raises(KeyboardInterrupt), new_private_file(path) as draft:
-        draft.write_bytes(b"hal")
-        raise KeyboardInterrupt
+    def write_half() -> None:
+        with new_private_file(path) as draft:
+            draft.write_bytes(b"hal")
+            raise KeyboardInterrupt
 
+    with pytest.raises(KeyboardInterrupt):
+        write_half()
     assert [] == list(tmp_path.iterdir())
 
 

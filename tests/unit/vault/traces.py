@@ -26,7 +26,10 @@ def stored_bytes(path: Path, record_id: str) -> Stored:
     """Ciphertext and wrapped key of a record, read past the vault."""
     query = "SELECT sealed, wrapped FROM record JOIN wrapped_key ON record = id WHERE id = ?"
     with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
-        return Stored(*connection.execute(query, (record_id,)).fetchall()[0])
+        sealed, wrapped = connection.execute(query, (record_id,)).fetchone() or (None, None)
+    assert isinstance(sealed, bytes)
+    assert isinstance(wrapped, bytes)
+    return Stored(sealed, wrapped)
 
 
 def alter(path: Path, statement: str, values: tuple[bytes | str | int, ...] = ()) -> None:

@@ -69,9 +69,7 @@ def test_a_certificate_keeps_what_was_signed() -> None:
     assert kept.provenance.statement == statement.envelope.digest.hex()
 
 
-@pytest.mark.parametrize(
-    ("late_ms", "reason"), [(0, None), (1, Reason.OUTSIDE_ACCREDITATION), (-1, None)]
-)
+@pytest.mark.parametrize(("late_ms", "reason"), [(0, None), (1, Reason.OUTSIDE_ACCREDITATION), (-1, None)])
 def test_a_certificate_is_issued_until_the_accreditation_ends(late_ms: int, reason: Reason | None) -> None:
     """At its last millisecond yes, one later no."""
     world = settled()
@@ -334,9 +332,7 @@ def test_a_value_inside_a_message_is_malformed() -> None:
         "is_certificate": False,
         "method": {"name": "rating", "version": "1"},
         "reference": "DECL-1",
-        "results": [
-            {"quantity": "state_of_health", "commitment": "d0" * 32, "salt": "00" * 32, "value": 960}
-        ],
+        "results": [{"quantity": "state_of_health", "commitment": "d0" * 32, "salt": "00" * 32, "value": 960}],
         "tested_from_ms": GENESIS_MS,
         "tested_until_ms": GENESIS_MS,
     }

@@ -147,9 +147,7 @@ def test_a_day_of_the_calendar_is_accepted(day: str) -> None:
     assert submit(world, MAKER, replace(messages.battery(), manufactured_on=day)) is None
 
 
-@pytest.mark.parametrize(
-    "forgotten", ["type", "battery", "facility", "manufactured_on"]
-)
+@pytest.mark.parametrize("forgotten", ["type", "battery", "facility", "manufactured_on"])
 def test_a_message_lacks_nothing(forgotten: str) -> None:
     """Every field without a default is needed."""
     world = World()

@@ -229,9 +229,7 @@ def test_a_correction_obeys_the_rules_of_what_it_corrects() -> None:
     foreign = replace(LOWER, standard=replace(messages.STANDARD, edition="2010"))
 
     assert told.submit(LABORATORY, messages.correction(told.certificate, foreign)) is Reason.OUTSIDE_ACCREDITATION
-    assert (
-        told.submit(LABORATORY, late, time_ms=ACCREDITED_UNTIL_MS + 1) is Reason.OUTSIDE_ACCREDITATION
-    )
+    assert told.submit(LABORATORY, late, time_ms=ACCREDITED_UNTIL_MS + 1) is Reason.OUTSIDE_ACCREDITATION
 
 
 def test_an_attestation_does_not_become_a_certificate_without_accreditation() -> None:
@@ -253,9 +251,7 @@ def test_a_correction_neither_moves_to_another_battery_nor_supersedes() -> None:
     superseding = replace(LOWER, supersedes="CERT-9")
 
     assert told.submit(LABORATORY, messages.correction(told.certificate, elsewhere)) is Reason.OTHER_BATTERY
-    assert (
-        told.submit(LABORATORY, messages.correction(told.certificate, superseding)) is Reason.MALFORMED_MESSAGE
-    )
+    assert told.submit(LABORATORY, messages.correction(told.certificate, superseding)) is Reason.MALFORMED_MESSAGE
 
 
 def test_a_message_of_a_batch_is_corrected_by_its_index() -> None:

@@ -82,9 +82,7 @@ def test_a_registration_records_key_scope_and_provenance() -> None:
     """What the message said, the height, and the statement that said it."""
     world = World()
     member, key = world[MAKER], make_signer(MAKER, "second")
-    statement = member.root.sign(
-        member.register_key(key, scope=("Anchor",), valid_from_ms=7, valid_until_ms=9)
-    )
+    statement = member.root.sign(member.register_key(key, scope=("Anchor",), valid_from_ms=7, valid_until_ms=9))
     world.accept(statement)
     record = parse_key_record(world.state.records[key_record_key(key.kid)])
 
@@ -107,9 +105,7 @@ def test_possession_shown_elsewhere_does_not_count(signed: tuple[str, str]) -> N
     world = World()
     member, key = world[MAKER], make_signer(MAKER, "second")
     elsewhere = sign(key.seed, possession_bytes(*signed, key.public_key.hex()))
-    outcome = world.submit(
-        member.root.sign(replace(member.register_key(key), possession=elsewhere.hex()))
-    )
+    outcome = world.submit(member.root.sign(replace(member.register_key(key), possession=elsewhere.hex())))
 
     assert outcome.reason is Reason.NO_POSSESSION
 
@@ -162,18 +158,17 @@ def test_a_root_key_is_not_revoked_by_a_message() -> None:
     """It is changed by vote; a thief of it could otherwise lock the owner out."""
     world = World()
 
-    assert world.submit(
-        world[MAKER].root.sign(messages.revoke_key(world[MAKER].root))
-    ).reason is Reason.NOT_YOUR_KEY
+    assert world.submit(world[MAKER].root.sign(messages.revoke_key(world[MAKER].root))).reason is Reason.NOT_YOUR_KEY
 
 
 def test_an_unknown_key_is_not_revoked() -> None:
     """Nothing is there to end."""
     world = World()
 
-    assert world.submit(
-        world[MAKER].root.sign(messages.revoke_key(make_signer(MAKER, "invented")))
-    ).reason is Reason.NOT_YOUR_KEY
+    assert (
+        world.submit(world[MAKER].root.sign(messages.revoke_key(make_signer(MAKER, "invented")))).reason
+        is Reason.NOT_YOUR_KEY
+    )
 
 
 def test_what_a_key_signed_before_its_end_stays() -> None:

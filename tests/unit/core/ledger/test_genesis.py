@@ -170,9 +170,7 @@ def test_a_name_beyond_ascii_is_kept() -> None:
 def test_a_ledger_does_not_start_with_an_unfit_root_key(public_key: str) -> None:
     """Root keys obey the rule of every other key: a point of the prime-order group, spelled once."""
     members = make_genesis().organisations
-    genesis = replace(
-        make_genesis(), organisations=(replace(members[0], root_keys=(public_key,)), *members[1:])
-    )
+    genesis = replace(make_genesis(), organisations=(replace(members[0], root_keys=(public_key,)), *members[1:]))
 
     with pytest.raises(Malformed, match="root key"):
         World(genesis)

@@ -76,9 +76,7 @@ LOOKALIKES = [
         (parse_subject, "01/04012345123456/21/PACK-0001"),
     ],
 )
-def test_a_lookalike_is_refused(
-    parse: Callable[[str], str], sound: str, change: Callable[[str], str]
-) -> None:
+def test_a_lookalike_is_refused(parse: Callable[[str], str], sound: str, change: Callable[[str], str]) -> None:
     """The sound spelling is kept as it is, each that looks like it is malformed."""
     assert parse(sound) == sound
     with pytest.raises(Malformed, match="is not a"):

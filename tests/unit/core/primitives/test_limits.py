@@ -120,9 +120,7 @@ def test_bytes_of_a_single_statement() -> None:
 
     assert len(largest.envelope.payload) == MESSAGE_BYTES_MAX
     with pytest.raises(Malformed, match="64001 bytes"):
-        signer.sign(
-            padded(MESSAGE_BYTES_MAX - frame + 1), sequence=1
-        )
+        signer.sign(padded(MESSAGE_BYTES_MAX - frame + 1), sequence=1)
 
 
 def test_messages_of_a_batch() -> None:
@@ -138,7 +136,7 @@ def test_bytes_of_one_message_of_a_batch() -> None:
     """64,000 bytes each, not 64,001."""
     signer = make_signer(MAKER, "operational")
 
-    assert signer.sign_batch([bytes(MESSAGE_BYTES_MAX)])
+    assert len(signer.sign_batch([bytes(MESSAGE_BYTES_MAX)]).messages[0]) == MESSAGE_BYTES_MAX
     with pytest.raises(Malformed, match="at most 64000 bytes"):
         signer.sign_batch([bytes(MESSAGE_BYTES_MAX + 1)])
 
@@ -148,7 +146,7 @@ def test_bytes_of_a_batch() -> None:
     signer = make_signer(MAKER, "operational")
     most = [bytes(BATCH_BYTES_MAX // 10)] * 10
 
-    assert signer.sign_batch(most)
+    assert sum(map(len, signer.sign_batch(most).messages)) == BATCH_BYTES_MAX
     with pytest.raises(Malformed, match="at most 500000 bytes together"):
         signer.sign_batch([*most, b"1"])
 

@@ -37,9 +37,7 @@ def test_two_domains_never_share_a_digest() -> None:
     assert domain_digest("a", b"") != sha256(b"a")
 
 
-@pytest.mark.parametrize(
-    "interval", [Interval(5, 5, 5, 1), Interval(5, 4, 6, 1_000), Interval(-5, -6, 0, 950)]
-)
+@pytest.mark.parametrize("interval", [Interval(5, 5, 5, 1), Interval(5, 4, 6, 1_000), Interval(-5, -6, 0, 950)])
 def test_an_interval_encloses_its_value(interval: Interval) -> None:
     """Bounds may touch the value, and coverage may be certain."""
     assert interval.check() == interval

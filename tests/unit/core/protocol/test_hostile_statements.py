@@ -25,9 +25,7 @@ SMALL_ORDER_POINTS = (
 )
 
 
-def require_not_includable(
-    world: World, *statements: Statement, reason: Reason, time_ms: int | None = None
-) -> None:
+def require_not_includable(world: World, *statements: Statement, reason: Reason, time_ms: int | None = None) -> None:
     """A node refuses the last statement, a block holding it is invalid, both name the code, nothing changes."""
     error = require_invalid(world, world.next_block(*statements, time_ms=time_ms))
     refusal = world.refusal(statements[-1].data, time_ms=time_ms)
@@ -72,9 +70,7 @@ def test_a_sequence_at_the_trailing_end_of_the_window_is_taken_and_one_further_i
     late = key.sign(messages.model(messages.OTHER_GTIN), sequence=top - SEQUENCE_WINDOW)
 
     require_not_includable(world, late, reason=Reason.SEQUENCE_OUT_OF_WINDOW)
-    assert world.submit(
-        key.sign(messages.model(messages.OTHER_GTIN), sequence=top - SEQUENCE_WINDOW + 1)
-    ).is_accepted
+    assert world.submit(key.sign(messages.model(messages.OTHER_GTIN), sequence=top - SEQUENCE_WINDOW + 1)).is_accepted
 
 
 def test_a_statement_twice_in_one_block_is_refused() -> None:
@@ -113,9 +109,7 @@ def test_sequences_may_be_used_out_of_order_each_once() -> None:
     world.include(*(key.sign(messages.model(), sequence=sequence) for sequence in order))
 
     for sequence in order:
-        require_not_includable(
-            world, key.sign(messages.battery(), sequence=sequence), reason=Reason.SEQUENCE_USED
-        )
+        require_not_includable(world, key.sign(messages.battery(), sequence=sequence), reason=Reason.SEQUENCE_USED)
 
 
 def test_each_key_has_its_own_sequences() -> None:
@@ -130,9 +124,7 @@ def test_an_unregistered_key_is_refused() -> None:
     """A key nobody registered signs in the maker's name."""
     world = World()
 
-    require_not_includable(
-        world, make_signer(MAKER, "invented").sign(messages.model()), reason=Reason.UNKNOWN_KEY
-    )
+    require_not_includable(world, make_signer(MAKER, "invented").sign(messages.model()), reason=Reason.UNKNOWN_KEY)
 
 
 def test_a_key_of_another_organisation_is_refused() -> None:
@@ -198,9 +190,7 @@ def test_an_expired_key_is_refused_after_its_last_moment() -> None:
     world.accept(world[MAKER].root.sign(world[MAKER].register_key(key, valid_until_ms=end)))
     world.accept(key.sign(messages.model()), time_ms=end)
 
-    require_not_includable(
-        world, key.sign(messages.battery()), reason=Reason.KEY_NOT_IN_FORCE, time_ms=end + 1
-    )
+    require_not_includable(world, key.sign(messages.battery()), reason=Reason.KEY_NOT_IN_FORCE, time_ms=end + 1)
 
 
 def test_a_key_registered_in_this_block_signs_from_the_next() -> None:
@@ -231,9 +221,7 @@ def test_a_refused_statement_uses_no_sequence() -> None:
     world = World()
     wrong = make_signer(MAKER, "operational")
     wrong.organisation = BUYER
-    require_not_includable(
-        world, wrong.sign(messages.model(), sequence=1), reason=Reason.FOREIGN_KEY
-    )
+    require_not_includable(world, wrong.sign(messages.model(), sequence=1), reason=Reason.FOREIGN_KEY)
 
     assert world.submit(world[MAKER].key.sign(messages.model(), sequence=1)).is_accepted
 
@@ -260,15 +248,12 @@ def test_one_bad_statement_spoils_its_whole_block() -> None:
     assert world.submit(good).is_accepted
 
 
-
 def test_without_the_signature_check_a_forgery_is_applied() -> None:
     """Control: a transition given a check that says yes to everything accepts the forged statement."""
     world = World()
     forger = make_signer(MAKER, "forger").sign(messages.model())
     envelope = world[MAKER].key.sign(messages.model()).envelope
-    forged = parse_statement(
-        encode_envelope(envelope.protected, envelope.payload, forger.envelope.signature)
-    )
+    forged = parse_statement(encode_envelope(envelope.protected, envelope.payload, forger.envelope.signature))
     block: Block = world.next_block(forged)
 
     with pytest.raises(InvalidBlock):

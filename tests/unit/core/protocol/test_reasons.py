@@ -145,9 +145,7 @@ CASES: dict[Reason, Case] = {
     Reason.ROLE_MISSING: by(LABORATORY, messages.model(messages.OTHER_GTIN)),
     Reason.INVALID_PUBLIC_KEY: by_root(
         MAKER,
-        lambda world: replace(
-            world[MAKER].register_key(make_signer(MAKER, "second")), public_key=FORM_OF_POINT
-        ),
+        lambda world: replace(world[MAKER].register_key(make_signer(MAKER, "second")), public_key=FORM_OF_POINT),
     ),
     Reason.KEY_EXISTS: by_root(MAKER, lambda world: world[MAKER].register_key(world[MAKER].key)),
     Reason.NO_POSSESSION: by_root(MAKER, _no_possession),
@@ -155,9 +153,7 @@ CASES: dict[Reason, Case] = {
     Reason.KEY_ALREADY_REVOKED: _revoked_twice,
     Reason.EMPTY_VALIDITY: by_root(
         MAKER,
-        lambda world: world[MAKER].register_key(
-            make_signer(MAKER, "second"), valid_from_ms=5, valid_until_ms=5
-        ),
+        lambda world: world[MAKER].register_key(make_signer(MAKER, "second"), valid_from_ms=5, valid_until_ms=5),
     ),
     Reason.FLOOR_NOT_ABOVE: by_root(MAKER, lambda world: messages.raise_floor(world[MAKER].root, 2)),
     Reason.MODEL_EXISTS: by(MAKER, messages.model()),

@@ -185,9 +185,7 @@ def test_a_block_that_does_not_follow_is_invalid(height_after: int, ms_after: in
     world = World()
     statement = world[MAKER].key.sign(messages.model())
     head = world.head
-    error = require_invalid(
-        world, Block(head.height + height_after, head.time_ms + ms_after, (statement,))
-    )
+    error = require_invalid(world, Block(head.height + height_after, head.time_ms + ms_after, (statement,)))
 
     assert sentence in str(error)
 
@@ -196,9 +194,7 @@ def test_a_block_at_the_time_of_its_predecessor_stands() -> None:
     """Two blocks of one millisecond are in order by height."""
     world = World()
 
-    assert world.submit(
-        world[MAKER].key.sign(messages.model()), time_ms=world.head.time_ms
-    ).is_accepted
+    assert world.submit(world[MAKER].key.sign(messages.model()), time_ms=world.head.time_ms).is_accepted
 
 
 def stuffed(world: World, count: int, length: int) -> Block:
@@ -228,7 +224,7 @@ def test_a_block_time_beyond_exact_integers_is_invalid_and_changes_nothing() -> 
     world = World()
     block = world.next_block(world[MAKER].key.sign(messages.model()), time_ms=INTEGER_MAX + 1)
 
-    assert require_invalid(world, block)
+    assert "below 2^53" in str(require_invalid(world, block))
 
 
 def test_evidence_counts_against_the_size_of_a_block() -> None:
@@ -238,12 +234,12 @@ def test_evidence_counts_against_the_size_of_a_block() -> None:
     assert "larger than 4000000 bytes" in str(
         require_invalid(world, world.next_block(evidence=(bytes(BLOCK_BYTES_MAX + 1),)))
     )
-    assert world.apply(world.next_block(evidence=(bytes(BLOCK_BYTES_MAX),)))
+    world.apply(world.next_block(evidence=(bytes(BLOCK_BYTES_MAX),)))
 
 
 def test_a_chain_under_an_unknown_ruleset_does_not_start() -> None:
     """Software that does not know the rules refuses to judge by others, and says to upgrade."""
-    with pytest.raises(InvalidBlock, match="ruleset 2 is unknown .* upgrade"):
+    with pytest.raises(InvalidBlock, match=r"ruleset 2 is unknown .* upgrade"):
         World(replace(make_genesis(), ruleset=2))
 
 
@@ -252,8 +248,7 @@ def test_what_the_signer_wanted_no_later_is_expired_one_millisecond_after() -> N
     world = World()
     wish = world.next_ms
     statements = [
-        world[MAKER].key.sign(messages.model(gtin), not_after_ms=wish)
-        for gtin in (messages.GTIN, messages.OTHER_GTIN)
+        world[MAKER].key.sign(messages.model(gtin), not_after_ms=wish) for gtin in (messages.GTIN, messages.OTHER_GTIN)
     ]
 
     assert world.submit(statements[0], time_ms=wish).is_accepted
