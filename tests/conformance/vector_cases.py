@@ -266,9 +266,9 @@ def make_merkle() -> Vectors:
         if old <= size
     ]
     return {
-        "description": "Merkle trees (RFC 9162 section 2.1): 'roots' by number of leaves, from 0; 'inclusion' paths lead "
-        "from leaf number 'leaf' to the root of 'size' leaves, 'consistency' paths from one root to another. Any path "
-        "with a bit changed, a hash left out or added proves nothing.",
+        "description": "Merkle trees (RFC 9162 section 2.1): 'roots' by number of leaves, from 0; 'inclusion' paths "
+        "lead from leaf number 'leaf' to the root of 'size' leaves, 'consistency' paths from one root to another. "
+        "Any path with a bit changed, a hash left out or added proves nothing.",
         "leaves": _hexes(leaves),
         "roots": [tree_root(hashes[:size]).hex() for size in range(len(leaves) + 1)],
         "inclusion": inclusion,
@@ -290,9 +290,10 @@ def make_state_map() -> Vectors:
     ]
     absent = [_absence(key, tree.prove(key, values)) for key in (f"battery/{n}" for n in range(12, 24))]
     return {
-        "description": "The state map (formats.md section 6): 'root' over 'present'; each record with its siblings from "
-        "the root downwards (an empty one is an empty string); 'absent' keys with theirs and, where one is met, 'other' "
-        "(key hash, value hash: 32 bytes each). 'grown' is the root after each record of 'present', in order.",
+        "description": "The state map (formats.md section 6): 'root' over 'present'; each record with its "
+        "siblings from the root downwards (an empty one is an empty string); 'absent' keys with theirs and, where "
+        "one is met, 'other' (key hash, value hash: 32 bytes each). 'grown' is the root after each "
+        "record of 'present', in order.",
         "root": tree.root.hex(),
         "present": present,
         "absent": list(absent),
@@ -326,7 +327,8 @@ def make_statements() -> Vectors:
     statements = {"single": single, "single with a time limit": limited, "batch": batch, "batch of one": each}
     return {
         "description": "Statements (formats.md section 3) signed by 'public_key', each with what follows from its "
-        "bytes; of a batch also salts and leaf hashes. Every case of 'refused' is malformed, though its signature may hold.",
+        "bytes; of a batch also salts and leaf hashes. Every case of 'refused' is malformed, though its signature "
+        "may hold.",
         "seed": signer.seed.hex(),
         "public_key": signer.public_key.hex(),
         "kid": signer.kid.hex(),

@@ -3,6 +3,7 @@
 from collections.abc import Callable
 from concurrent.futures import Future
 from dataclasses import dataclass
+from enum import Enum
 from typing import Protocol
 
 from cellvow.core.primitives.digest import Digest
@@ -10,6 +11,17 @@ from cellvow.core.primitives.errors import OperationalError
 
 Clock = Callable[[], int]
 """Milliseconds since 1970."""
+
+
+class Level(Enum):
+    """How much a statement's sender may rely on it."""
+
+    QUEUED = "queued"
+    """Taken, and nothing promised."""
+    COMMITTED = "committed"
+    """On disk, in a block: it is not lost."""
+    WITNESSED = "witnessed"
+    """Under a checkpoint that enough others have cosigned: it cannot be rewritten unnoticed."""
 
 
 class Backpressure(OperationalError):

@@ -16,19 +16,21 @@ from cellvow.core.ledger.checkpoint import (
     encode_vkey,
     parse_vkey,
     sign_checkpoint,
+    verify_checkpoint,
 )
 from cellvow.core.ledger.genesis import Genesis, encode_genesis
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.merkle import consistency_path
-from cellvow.core.primitives.signature import derive_public_key, sign
+from cellvow.core.primitives.signature import derive_public_key, is_valid, sign
 from cellvow.core.protocol.transition import begin_chain
 from cellvow.node.embedded import EmbeddedEngine
-from cellvow.node.engine import Clock, Receipted
-from cellvow.node.publication import HttpWitness, Publication, Publisher, WitnessEndpoint, WitnessPort
+from cellvow.node.engine import Clock, Level, Receipted
+from cellvow.node.publication import HttpWitness, Publication, Publisher, WitnessEndpoint
 from cellvow.node.records import MemoryState
 from cellvow.node.store import LedgerStore
-from cellvow.node.witness import KEY_FILE, LocalWitness, Witness
+from cellvow.node.witness import LocalWitness, Witness
+from cellvow.node.witness_protocol import Response
 from cellvow.verify.trust import Trust, encode_trust, parse_trust
 
 LOG_KEY_FILE = "log.key"
@@ -97,6 +99,15 @@ class NodeHome:
         listed = json.loads(_read(self.folder / WITNESSES_FILE))
         return [WitnessAddress(one["vkey"], one["place"]) for one in listed]
 
+    def level_of(self, store: LedgerStore, leaf: int) -> Level:
+        """How far a statement's leaf has come: committed, or witnessed by as many as the trust file asks for."""
+        note = store.checkpoint()
+        if note is None or not self.trust.witnesses:
+            return Level.COMMITTED
+        verified = verify_checkpoint(note, self.trust.log, self.trust.witnesses, 0, is_valid)
+        enough = len(verified.cosigned_by) >= self.trust.quorum and leaf < verified.checkpoint.size
+        return Level.WITNESSED if enough else Level.COMMITTED
+
     def sign_head(self, size: int, root: Digest) -> bytes:
         """The note of a log of `size` leaves with `root`, signed by the log alone."""
         checkpoint = Checkpoint(self.log_key.name, size, root)
@@ -147,7 +158,8 @@ class LedgerSession:
         if stored.root() != head.log.root():
             raise OperationalError("the ledger on disk is not the one in memory: nothing is signed; run `cellvow fsck`")
         note = self.home.sign_head(head.log.size, head.log.root())
-        with _Endpoints(self.home.witnesses(), self._clock) as endpoints, _Prover(self.home) as prove:
+        endpoints = [_endpoint(address, self._clock) for address in self.home.witnesses()]
+        with _Prover(self.home) as prove:
             publication = Publisher(self.home.log_key, endpoints, prove).publish(note)
         self.store.put_checkpoint(head.log.size, publication.note)
         return publication
@@ -170,30 +182,28 @@ class _Prover:
         self._store.close()
 
 
-class _Endpoints:
-    """The witnesses at their addresses, opened for one publication."""
+class _WitnessInFolder:
+    """A witness on this machine, opened only while it is asked: one that is broken is one that does not answer."""
 
-    def __init__(self, addresses: list[WitnessAddress], clock: Clock) -> None:
-        self._addresses = addresses
+    def __init__(self, folder: Path, name: str, clock: Clock) -> None:
+        self._folder = folder
+        self._name = name
         self._clock = clock
-        self._open: list[Witness] = []
 
-    def __enter__(self) -> list[WitnessEndpoint]:
-        return [WitnessEndpoint(parse_vkey(one.vkey), self._port(one)) for one in self._addresses]
-
-    def __exit__(self, *_: object) -> None:
-        for witness in self._open:
+    def add_checkpoint(self, body: bytes) -> Response:
+        """Its answer; raises `OperationalError` where the folder holds no whole witness."""
+        witness = Witness.open(self._folder, self._name)
+        try:
+            return LocalWitness(witness, lambda: self._clock() // 1000).add_checkpoint(body)
+        finally:
             witness.close()
 
-    def _port(self, address: WitnessAddress) -> WitnessPort:
-        if address.place.startswith(("http://", "https://")):
-            return HttpWitness(address.place)
-        folder = Path(address.place)
-        if not (folder / KEY_FILE).exists():
-            raise OperationalError(f"there is no witness in {folder}")
-        witness = Witness.open(folder, parse_vkey(address.vkey).name)
-        self._open.append(witness)
-        return LocalWitness(witness, lambda: self._clock() // 1000)
+
+def _endpoint(address: WitnessAddress, clock: Clock) -> WitnessEndpoint:
+    key = parse_vkey(address.vkey)
+    if address.place.startswith(("http://", "https://")):
+        return WitnessEndpoint(key, HttpWitness(address.place))
+    return WitnessEndpoint(key, _WitnessInFolder(Path(address.place), key.name, clock))
 
 
 def _read(path: Path) -> bytes:

@@ -10,7 +10,7 @@ import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Self
 
 import apsw
 
@@ -113,7 +113,7 @@ class LedgerStore:
             raise OperationalError("the ledger file has another format than this version of the software reads")
 
     @classmethod
-    def create(cls, folder: Path, genesis: Genesis, applied: Applied) -> "LedgerStore":
+    def create(cls, folder: Path, genesis: Genesis, applied: Applied) -> Self:
         """Create the ledger of a genesis in a folder that holds none, and open it for writing."""
         folder.mkdir(parents=True, exist_ok=True)
         if (folder / LEDGER_FILE).exists():
@@ -128,7 +128,7 @@ class LedgerStore:
         return cls(connection, lock)
 
     @classmethod
-    def open_writer(cls, folder: Path) -> "LedgerStore":
+    def open_writer(cls, folder: Path) -> Self:
         """Open for writing; raises `LedgerLocked` while another process does."""
         _require_ledger(folder)
         lock = WriterLock(folder)
@@ -137,7 +137,7 @@ class LedgerStore:
         return cls(connection, lock)
 
     @classmethod
-    def open_reader(cls, folder: Path) -> "LedgerStore":
+    def open_reader(cls, folder: Path) -> Self:
         """Open for reading, beside a writer or without one."""
         _require_ledger(folder)
         return cls(_connect(folder / LEDGER_FILE, apsw.SQLITE_OPEN_READONLY), None)

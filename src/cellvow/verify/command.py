@@ -13,7 +13,7 @@ from cellvow.core.primitives import ed25519
 from cellvow.core.primitives.errors import CellvowError, Malformed, VerificationError
 from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX, TRUST_BYTES_MAX
 from cellvow.verify.trust import parse_trust
-from cellvow.verify.verifier import Verified, verify_bundle
+from cellvow.verify.verifier import Verified, describe_time, verify_bundle
 
 HOLDS, DOES_NOT_HOLD, WRONG_USE = 0, 1, 2
 
@@ -55,14 +55,35 @@ def failure_document(error: CellvowError) -> dict[str, object]:
 def describe(verified: Verified) -> list[str]:
     """The numbered checks and the result in words, line by line."""
     lines = [f"{step.number:>3}  {step.title:<13} holds  {step.detail}" for step in verified.steps]
-    lines += ["", f"Signed by {verified.organisation_name} ({verified.organisation}): {verified.message.get('type')}"]
-    lines += [f"  {name}: {value}" for name, value in sorted(verified.message.items()) if name != "type"]
-    lines += [f"  disclosed: {json.dumps(one, sort_keys=True)}" for one in verified.disclosures]
+    kind, when = verified.message.get("type"), describe_time(verified.time_ms)
+    lines += ["", f"{verified.organisation_name} ({verified.organisation}) signed on {when}: {kind}"]
+    lines += [f"  {name}: {_plain(name, value)}" for name, value in sorted(verified.message.items()) if name != "type"]
+    lines += [f"  shown to you: {_disclosed(one)}" for one in verified.disclosures]
     if verified.anchored:
         lines.append("The bundle holds under the trust file given.")
     else:
         lines.append("Consistent, anchored to nothing: without a trust file nobody vouches for this ledger.")
     return lines
+
+
+def _plain(name: str, value: object) -> str:
+    if name.endswith("_ms") and isinstance(value, int):
+        return describe_time(value)
+    if name == "results" and isinstance(value, list):
+        return "commitments to " + ", ".join(str(one.get("quantity")) for one in value if isinstance(one, dict))
+    return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _disclosed(field: object) -> str:
+    """A disclosed field in one line: the number with its interval, or what it is."""
+    if not isinstance(field, dict):
+        return json.dumps(field)
+    if not isinstance(field.get("value"), int):
+        return f"{field.get('quantity')} ({len(json.dumps(field))} characters; --json shows all)"
+    text = f"{field.get('quantity')} {field.get('value')} {field.get('unit')}"
+    if isinstance(field.get("low"), int):
+        text += f", from {field.get('low')} to {field.get('high')} ({field.get('coverage_permille')} per mille)"
+    return f"{text}, {field.get('class', 'declared')}"
 
 
 def _parser() -> argparse.ArgumentParser:

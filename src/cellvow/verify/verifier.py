@@ -6,6 +6,7 @@ check that failed. The caller brings the Ed25519 library: libsodium in our proce
 
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
 
 from cellvow.core.ledger.checkpoint import SignatureCheck, VerifiedCheckpoint, parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
@@ -46,6 +47,7 @@ TITLES = {
     12: "State",
     13: "Disclosures",
 }
+_LAST_MS = 253_402_300_799_999  # the end of the year 9999
 ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
 
 
@@ -82,6 +84,7 @@ class Verified:
     records: dict[str, Json] = field(default_factory=dict)
     state_shown: bool = False
     state_time_ms: int = 0
+    standing: str = ""
     disclosures: list[Json] = field(default_factory=list)
 
 
@@ -124,6 +127,14 @@ def verify_bundle(data: bytes, trust: Trust | None, check: SignatureCheck) -> Ve
         detail = _run(number, step, work)
         work.result.steps.append(Step(number, TITLES[number], detail))
     return work.result
+
+
+def describe_time(time_ms: int) -> str:
+    """A block time in words, UTC; numbers beyond the calendar stay numbers."""
+    if time_ms > _LAST_MS:
+        return f"{time_ms} ms"
+    moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
+    return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
 
 
 def _run(number: int, step: _Check, work: _Work) -> str:
@@ -274,7 +285,7 @@ def _check_block(work: _Work) -> str:
     _require(until is None or block.time_ms <= until, "the key was not valid any more")
     _require(wish is None or block.time_ms <= wish, "the signer did not want it applied this late")
     work.result.height, work.result.time_ms, work.result.ruleset = block.height, block.time_ms, block.ruleset
-    return f"block {block.height} at {block.time_ms} ms"
+    return f"block {block.height} of {describe_time(block.time_ms)}"
 
 
 def _check_state(work: _Work) -> str:
@@ -295,7 +306,27 @@ def _check_state(work: _Work) -> str:
     _require(key.public_key == work.key.public_key.hex(), "the state shows another public key")
     _require(key.revoked_height is None or work.result.height <= key.revoked_height, "the key was revoked before")
     work.result.state_shown, work.result.state_time_ms = True, block.time_ms
-    return f"{len(state.records)} records as of block {block.height}; the key was not revoked before it signed"
+    work.result.standing = _standing(work.result)
+    standing = f"; the attestation is {work.result.standing}" if work.result.standing else ""
+    when = f"block {block.height} of {describe_time(block.time_ms)}"
+    return f"{len(state.records)} records as of {when}; the key was not revoked before it signed{standing}"
+
+
+def _standing(result: Verified) -> str:
+    """What an attestation was worth at the state shown (section 6): in force, or why not; empty where not shown."""
+    message = result.message
+    attested = result.records.get(f"attestation/{result.organisation}/{message.get('reference')}")
+    battery = result.records.get(f"battery/{message.get('battery')}")
+    if not isinstance(attested, dict) or not isinstance(battery, dict):
+        return ""
+    until = attested.get("valid_until_ms")
+    if attested.get("state") != "issued":
+        return str(attested.get("state"))
+    if attested.get("epoch", 0) != battery.get("epoch", 0):
+        return "invalidated by what happened to the battery since"
+    if isinstance(until, int) and result.state_time_ms > until:
+        return "expired"
+    return "in force"
 
 
 def _check_disclosures(work: _Work) -> str:

@@ -20,6 +20,7 @@ from cellvow.workspace.workspace import Workspace
 IMPORT_KIND = "import"
 IMPORT_BYTES_MAX = 1_000_000
 METHOD_NAME = "cellvow.evidence"
+NO_DATE = "the file names no date: the dates of this attestation are those of the import"
 CURVE_POINTS_SHOWN = 60
 """Points of a curve that go into a certificate: enough for the picture, small enough for a bundle."""
 
@@ -122,7 +123,10 @@ def attest_import(
 
 def declarations_of(imported: Imported) -> list[Declaration]:
     """The field documents of an import: every result, and the discharge curve where there is one."""
-    declared = [Declaration(str(result["quantity"]), result) for result in imported.results]
+    declared = [
+        Declaration(str(result["quantity"]), {**result, "caveats": [*_list(result["caveats"]), NO_DATE]})
+        for result in imported.results
+    ]
     if imported.curve:
         points: list[Json] = [list(point) for point in imported.curve]
         declared.append(Declaration(CURVE, {"points": points, "quantity": CURVE, "unit": "mAh, mV"}))

@@ -37,6 +37,7 @@ def test_cbor2_writes_the_same_bytes(value: Cbor) -> None:
     assert encode_cbor(value) == cbor2.dumps(to_oracle(value))
 
 
+@pytest.mark.slow
 @given(mutations(cbor_values.map(encode_cbor)))
 @example(b"\xf5")
 @example(b"\xf9\x3c\x00")

@@ -15,6 +15,7 @@ from cellvow.core.primitives.errors import Malformed
 from tests.properties.core.strategies import documents, mutations
 
 
+@pytest.mark.slow
 @given(documents)
 def test_a_document_survives_encoding_and_parsing(document: Json) -> None:
     """Parsing gives back the value that was encoded, with the types it had."""
@@ -23,6 +24,7 @@ def test_a_document_survives_encoding_and_parsing(document: Json) -> None:
     assert repr(document_sorted(document)) == repr(document_sorted(parsed))
 
 
+@pytest.mark.slow
 @given(documents)
 def test_three_libraries_write_the_same_bytes(document: Json) -> None:
     """Our encoder, an implementation of RFC 8785 and msgspec with sorted keys agree on every document."""
@@ -67,6 +69,7 @@ def test_every_other_spelling_of_a_document_is_refused(document: Json) -> None:
                 parse_document(spelling)
 
 
+@pytest.mark.slow
 @given(documents.filter(lambda document: not isinstance(document, dict)))
 def test_only_objects_pass_as_objects(document: Json) -> None:
     """`parse_object` refuses every document that is no object."""

@@ -124,6 +124,7 @@ def test_every_consistency_path_up_to_64_leaves_holds() -> None:
 pairs = st.integers(1, SIZE_MAX).flatmap(lambda size: st.tuples(st.integers(0, size - 1), st.just(size), st.data()))
 
 
+@pytest.mark.slow
 @given(pairs)
 def test_a_mutated_inclusion_path_proves_nothing(drawn: tuple[int, int, st.DataObject]) -> None:
     """A flipped bit, a missing or an added hash, another index or another leaf never gives the root."""
@@ -137,6 +138,7 @@ def test_a_mutated_inclusion_path_proves_nothing(drawn: tuple[int, int, st.DataO
     assert not proves(leaf_hash(b"other"), index, size, path, ROOTS[size])
 
 
+@pytest.mark.slow
 @given(pairs)
 def test_a_mutated_consistency_path_is_refused(drawn: tuple[int, int, st.DataObject]) -> None:
     """A flipped bit, a missing or an added hash is always noticed."""

@@ -73,6 +73,7 @@ def test_any_sequence_of_updates_gives_the_root_of_the_rule(updates: list[dict[s
         assert root == naive_root([(bits_of(key), value) for key, value in written.items()])
 
 
+@pytest.mark.slow
 @given(records, st.randoms(use_true_random=False))
 def test_the_order_of_building_is_irrelevant(written: dict[str, bytes], random: st.DataObject) -> None:
     """One by one in any order, all at once, or rebuilt with another size: the same root."""
@@ -85,6 +86,7 @@ def test_the_order_of_building_is_irrelevant(written: dict[str, bytes], random: 
     assert grown.root == StateTree(shuffled).root == StateTree(shuffled, count=1_000).root
 
 
+@pytest.mark.slow
 @given(records, keys)
 def test_every_key_is_proven_present_or_absent_and_never_both(written: dict[str, bytes], key: str) -> None:
     """The proof the tree gives verifies for what is the case, and for nothing else."""
@@ -102,6 +104,7 @@ def test_every_key_is_proven_present_or_absent_and_never_both(written: dict[str,
             verify_presence(tree.root, key, b"x", proof)
 
 
+@pytest.mark.slow
 @given(records, keys, st.data())
 def test_a_mutated_state_proof_is_refused(written: dict[str, bytes], key: str, data: st.DataObject) -> None:
     """A flipped bit, a sibling left out, emptied, added or spelled as zeros is noticed; so is another root."""

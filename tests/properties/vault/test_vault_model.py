@@ -107,4 +107,4 @@ class VaultMachine(RuleBasedStateMachine):
 
 
 TestVault = pytest.mark.slow(VaultMachine.TestCase)
-TestVault.settings = settings(max_examples=settings.default.max_examples // 5, stateful_step_count=15)
+TestVault.settings = settings(max_examples=settings().max_examples // 5, stateful_step_count=15)

@@ -13,6 +13,8 @@ if TYPE_CHECKING:
 
 PIECE_LENGTH = 12
 """Pieces searched for: shorter ones occur by chance, longer ones miss what a page boundary cuts."""
+PIECES_MAX = 100
+"""Of a long secret so many are searched for: of 100 kB still four in every page of SQLite's."""
 
 
 class Stored(NamedTuple):
@@ -46,4 +48,5 @@ def traces(folder: Path, secrets: Iterable[bytes]) -> list[str]:
 
 def _occurs(secret: bytes, content: bytes) -> bool:
     last = max(1, len(secret) - PIECE_LENGTH + 1)
-    return any(secret[start : start + PIECE_LENGTH] in content for start in range(0, last, PIECE_LENGTH))
+    stride = max(PIECE_LENGTH, len(secret) // PIECES_MAX)
+    return any(secret[start : start + PIECE_LENGTH] in content for start in range(0, last, stride))
