@@ -17,6 +17,7 @@ import { createInterface } from "node:readline";
 const folder = process.argv[1];
 const modules = ["verify.js", "formats.js", "structures.js", "merkle.js"];
 const called = Object.assign({}, ...(await Promise.all(modules.map((name) => import(folder + name)))));
+called.judgeNote = (note, trust) => called.verifyNote(called.parseNote(note), called.parseTrust(trust));
 const reading = (key, value) =>
   value?.hex === undefined ? (value?.whole === undefined ? value : BigInt(value.whole))
   : Uint8Array.from(Buffer.from(value.hex, "hex"));
@@ -25,7 +26,9 @@ const writing = (value) => {
   if (typeof value === "bigint") return { whole: value.toString() };
   if (value instanceof Map) return { map: [...value].map((pair) => pair.map(writing)) };
   if (value instanceof called.Tagged) return { tag: writing(value.value) };
-  return Array.isArray(value) ? value.map(writing) : value;
+  if (Array.isArray(value)) return value.map(writing);
+  if (typeof value !== "object" || value === null) return value;
+  return Object.fromEntries(Object.entries(value).map(([name, member]) => [name, writing(member)]));
 };
 for await (const line of createInterface({ input: process.stdin })) {
   const { name, given } = JSON.parse(line, reading);

@@ -237,3 +237,77 @@ def test_nothing_makes_the_verifier_throw(javascript: JavaScript, bundle: object
     assert answer["ok"] is False
     assert answer["check"] in (0, 1)
     assert "verifier failed" not in answer["reason"]
+
+
+# --- Vectors that every implementation reads ------------------------------------------------------------------------
+
+
+def read_vectors(name: str) -> dict[str, Value]:
+    """A vector file."""
+    vectors: dict[str, Value] = json.loads((VECTORS / name).read_text("utf-8"))
+    return vectors
+
+
+@pytest.mark.parametrize(("file", "function"), [("documents.json", "parseDocument"), ("cbor.json", "parseCbor")])
+def test_the_shared_vectors_of_byte_forms_are_judged_alike(javascript: JavaScript, file: str, function: str) -> None:
+    """What the files call accepted is accepted, and nothing else."""
+    vectors = read_vectors(file)
+    for verdict in ("accepted", "refused"):
+        for case in vectors[verdict]:
+            is_accepted = javascript.accepts(function, bytes.fromhex(case["bytes"]))
+            assert (verdict == "accepted") is is_accepted, case["name"]
+
+
+@pytest.mark.slow
+def test_the_shared_vectors_of_signatures_are_judged_alike(javascript: JavaScript) -> None:
+    """Every case of ed25519.json has its verdict."""
+    for case in read_vectors("ed25519.json")["cases"]:
+        given = [bytes.fromhex(case[name]) for name in ("public_key", "message", "signature")]
+        assert case["valid"] is javascript.call("ed25519Verify", *given), case["name"]
+
+
+def test_the_shared_vectors_of_trees_lead_to_their_roots(javascript: JavaScript) -> None:
+    """Inclusion paths and state proofs give the root; a path cut short or made longer is refused."""
+    trees = read_vectors("merkle.json")
+    leaves = [hashlib.sha256(b"\0" + bytes.fromhex(leaf)).digest() for leaf in trees["leaves"]]
+    for case in trees["inclusion"]:
+        path = [bytes.fromhex(sibling) for sibling in case["path"]]
+        place = [leaves[case["leaf"]], {"whole": str(case["leaf"])}, {"whole": str(case["size"])}]
+
+        assert trees["roots"][case["size"]] == javascript.call("rootOfPath", *place, path, "It").hex()
+        assert not javascript.accepts("rootOfPath", *place, [*path, bytes(32)], "It")
+        assert not path or not javascript.accepts("rootOfPath", *place, path[:-1], "It")
+    state = read_vectors("state_map.json")
+    for record in state["present"]:
+        siblings = [bytes.fromhex(sibling) for sibling in record["siblings"]]
+        root = javascript.call("rootOfRecord", record["key"], bytes.fromhex(record["value"]), siblings)
+        assert state["root"] == root.hex()
+
+
+def test_the_shared_vectors_of_statements_are_read_alike(javascript: JavaScript) -> None:
+    """Signed bytes, digest and signature of each statement are those of the file; malformed ones are refused."""
+    vectors = read_vectors("statements.json")
+    for case in vectors["accepted"]:
+        wire = from_tagged(javascript.call("parseCbor", bytes.fromhex(case["bytes"])))
+        cose = encode_cbor(wire[0] if isinstance(wire, list) else wire)
+        read = javascript.call("parseStatement", cose, "It")
+        found = {name: read[name]["hex"] for name in ("kid", "signature")} | {"organisation": read["organisation"]}
+        found |= {"signed_bytes": read["signedBytes"]["hex"], "statement_digest": read["digest"]["hex"]}
+        assert {name: (case | {"kid": vectors["kid"]})[name] for name in found} == found, case["name"]
+    singles = [case for case in vectors["refused"] if "batch" not in case["name"]]
+    assert singles
+    for case in singles:
+        assert not javascript.accepts("parseStatement", bytes.fromhex(case["bytes"]), "It"), case["name"]
+
+
+@pytest.mark.slow
+def test_the_shared_vectors_of_checkpoints_are_judged_alike(javascript: JavaScript) -> None:
+    """Every note of c2sp_checkpoint.json is accepted or refused as it says, with the same cosigners."""
+    vectors = read_vectors("c2sp_checkpoint.json")
+    for case in vectors["vectors"]:
+        trust = {"genesis": "00" * 32, "log": vectors["log_key"], "quorum": 0, "witnesses": vectors["witness_keys"]}
+        given = case["note"].encode(), json.dumps(trust)
+        if case["verdict"] == "accepted":
+            assert [name for name, _ in case["cosigned_by"]] == javascript.call("judgeNote", *given), case["name"]
+        elif javascript.accepts("judgeNote", *given):
+            assert len(javascript.call("judgeNote", *given)) < case["quorum"], case["name"]

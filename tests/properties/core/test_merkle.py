@@ -173,6 +173,16 @@ def test_the_empty_tree_precedes_every_tree() -> None:
         verify_consistency(0, EMPTY_ROOT, 5, ROOTS[5], [ROOTS[1]])
 
 
+@pytest.mark.parametrize("cut", [0, 31, 33, 64])
+def test_bytes_do_not_move_between_a_root_and_a_path(cut: int) -> None:
+    """Old root and first hash are joined before hashing: a shorter root beside a longer hash is refused."""
+    joined = HASHES[0] + HASHES[1]
+    verify_consistency(1, joined[:32], 2, ROOTS[2], [joined[32:]])
+
+    with pytest.raises(VerificationError):
+        verify_consistency(1, joined[:cut], 2, ROOTS[2], [joined[cut:]])
+
+
 @pytest.mark.parametrize(("index", "size"), [(-1, 5), (5, 5), (0, 0), (2**70, 5)])
 def test_a_leaf_outside_the_tree_has_no_proof(index: int, size: int) -> None:
     """An index that is not below the size is refused; asking our own tree for it is our bug."""

@@ -82,9 +82,30 @@ def test_control_deleting_alone_leaves_traces(vault: Vault, path: Path) -> None:
     stored = stored_bytes(path, record_id)
     vault.close()
     with closing(apsw.Connection(str(path))) as connection:
-        connection.execute("PRAGMA secure_delete=OFF; DELETE FROM wrapped_key; UPDATE record SET sealed = NULL")
+        connection.execute("PRAGMA secure_delete=OFF").fetchall()
+        connection.execute("DELETE FROM wrapped_key; UPDATE record SET sealed = NULL")
+        assert [(None,)] == connection.execute("SELECT DISTINCT sealed FROM record").fetchall()
 
     assert ["vault.db"] == traces(path.parent, stored)
+
+
+def test_an_erasure_also_removes_what_another_program_left_behind(vault: Vault, path: Path) -> None:
+    """The file is rewritten whole: what was deleted without overwriting it goes too, and its space is given back."""
+    careless = vault.put_record("report", LARGE[::-1])
+    erased = vault.put_record("report", b"small")
+    stored = stored_bytes(path, careless)
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("PRAGMA secure_delete=OFF").fetchall()
+        connection.execute("UPDATE record SET sealed = NULL WHERE id = ?", (careless,))
+        connection.execute("DELETE FROM wrapped_key WHERE record = ?", (careless,))
+    vault.close()
+    before = path.stat().st_size
+    reopened = Vault.open(path, MASTER_KEY)
+    reopened.erase_record(erased)
+    reopened.close()
+
+    assert [] == traces(path.parent, stored)
+    assert path.stat().st_size < before - len(LARGE) // 2
 
 
 def test_control_without_the_sweep_the_log_still_holds_the_record(

@@ -37,7 +37,7 @@ def stored_bytes(path: Path, record_id: str) -> Stored:
 def alter(path: Path, statement: str, values: tuple[bytes | str | int, ...] = ()) -> None:
     """Change the vault's file behind its back."""
     with closing(apsw.Connection(str(path))) as connection:
-        connection.execute(statement, values)
+        connection.execute(statement, values).fetchall()
 
 
 def traces(folder: Path, secrets: Iterable[bytes]) -> list[str]:

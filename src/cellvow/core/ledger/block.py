@@ -4,7 +4,7 @@ from dataclasses import dataclass
 
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.errors import InvalidBlock
-from cellvow.core.primitives.limits import BLOCK_BYTES_MAX, BLOCK_STATEMENTS_MAX
+from cellvow.core.primitives.limits import BLOCK_BYTES_MAX, BLOCK_STATEMENTS_MAX, INTEGER_MAX
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,7 +28,10 @@ def check_block(block: Block, height: int, time_ms: int) -> None:
         raise InvalidBlock(f"block {block.height} cannot follow block {height}")
     if block.time_ms < time_ms:
         raise InvalidBlock(f"block {block.height} is earlier than its predecessor")
+    if block.height > INTEGER_MAX or block.time_ms > INTEGER_MAX:
+        raise InvalidBlock("height and time of a block stay below 2^53")
     if len(block.statements) > BLOCK_STATEMENTS_MAX:
         raise InvalidBlock(f"block {block.height} holds more than {BLOCK_STATEMENTS_MAX} statements")
-    if sum(len(statement.data) for statement in block.statements) > BLOCK_BYTES_MAX:
+    size = sum(len(statement.data) for statement in block.statements) + sum(map(len, block.evidence))
+    if size > BLOCK_BYTES_MAX:
         raise InvalidBlock(f"block {block.height} is larger than {BLOCK_BYTES_MAX} bytes")

@@ -32,6 +32,21 @@ ROLES = (
 """What an organisation may be; it may be several."""
 
 _NAME_LENGTH_MAX = 80
+_UNSEEN = (
+    (0x0000, 0x001F),  # controls
+    (0x007F, 0x009F),
+    (0x00AD, 0x00AD),  # soft hyphen
+    (0x061C, 0x061C),  # marks that turn the direction of reading
+    (0x200B, 0x200F),  # of no width, and marks of direction
+    (0x2028, 0x202E),  # separators of lines, embeddings and overrides
+    (0x2060, 0x206F),
+    (0xE000, 0xF8FF),  # private use
+    (0xFE00, 0xFE0F),  # variants of the letter before
+    (0xFEFF, 0xFEFF),
+    (0xFFF0, 0xFFFF),
+    (0xE0000, 0x10FFFF),
+)
+"""Fixed ranges, not `str.isprintable`: the tables of Unicode differ between versions of Python."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -168,7 +183,7 @@ def parse_organisation(data: bytes) -> Organisation:
     if sorted(document) != ["accreditations", "name", "organisation", "roles", "root_keys"]:
         raise Malformed("an organisation has exactly its five fields")
     name, roles = _text(document["name"]), _texts(document["roles"])
-    if not name.isprintable() or not 1 <= len(name) <= _NAME_LENGTH_MAX:
+    if not 1 <= len(name) <= _NAME_LENGTH_MAX or any(_is_unseen(ord(letter)) for letter in name):
         raise Malformed("the name of an organisation has 1 to 80 printable characters")
     if not roles or any(role not in ROLES for role in roles):
         raise Malformed(f"roles are one or more of {', '.join(ROLES)}")
@@ -183,6 +198,10 @@ def parse_organisation(data: bytes) -> Organisation:
         root_keys,
         tuple(_accreditation(one) for one in accreditations),
     )
+
+
+def _is_unseen(code: int) -> bool:
+    return any(first <= code <= last for first, last in _UNSEEN)
 
 
 def _accreditation(value: Json) -> Accreditation:

@@ -3,6 +3,7 @@
 The fields for rotation, devices and compromise are fixed here; the messages that set them come with the consortium.
 """
 
+import re
 from dataclasses import dataclass
 
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
@@ -62,8 +63,11 @@ def parse_key_record(data: bytes) -> KeyRecord:
     scope = document.pop("scope", None)
     if tuple(sorted((*document, "scope"))) != _FIELDS or not isinstance(scope, list):
         raise Malformed("a key record has exactly its fourteen fields")
+    names = tuple(name for name in scope if isinstance(name, str))
+    if len(names) != len(scope):
+        raise Malformed("the scope of a key lists names of messages")
     _check_types(document)
-    return KeyRecord(scope=tuple(str(name) for name in scope), **document)  # type: ignore[arg-type]  # types checked above
+    return KeyRecord(scope=names, **document)  # type: ignore[arg-type]  # types checked above
 
 
 _TEXT_FIELDS = ("kid", "public_key", "organisation", "kind", "algorithm")
@@ -84,6 +88,9 @@ def _check_types(document: dict[str, Json]) -> None:
 def key_record_key(kid: bytes) -> str:
     """Where a key's record lies in the state map."""
     return f"key/{kid.hex()}"
+
+
+_MARKS = r"^(0|[1-9a-f][0-9a-f]{0,255})\Z"
 
 
 @dataclass(frozen=True, slots=True)
@@ -109,6 +116,7 @@ def parse_sequence_record(data: bytes) -> SequenceRecord:
     """The sequence record of canonical bytes; raises `Malformed`."""
     document = parse_object(data)
     top, marks, statement = document.get("top"), document.get("marks"), document.get("statement")
-    if type(top) is not int or not isinstance(marks, str) or not isinstance(statement, str):
-        raise Malformed("a sequence record has top, marks and statement")
-    return SequenceRecord(top, int(marks, 16), statement)
+    texts = isinstance(marks, str) and isinstance(statement, str)
+    if len(document) != 3 or type(top) is not int or not texts or re.match(_MARKS, str(marks)) is None:
+        raise Malformed("a sequence record has exactly top, marks and statement")
+    return SequenceRecord(top, int(str(marks), 16), str(statement))

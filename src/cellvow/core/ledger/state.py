@@ -9,7 +9,7 @@ from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cellvow.core.primitives.digest import Digest, domain_digest, sha256
+from cellvow.core.primitives.digest import DIGEST_LENGTH, Digest, domain_digest, sha256
 from cellvow.core.primitives.errors import VerificationError, ensure
 from cellvow.core.primitives.limits import STATE_PATH_LENGTH_MAX
 
@@ -62,6 +62,8 @@ def verify_absence(root: bytes, key: str, proof: StateProof) -> None:
     if proof.other is not None:
         other, value_hash = proof.other
         depth = len(proof.siblings)
+        if len(other) != DIGEST_LENGTH or len(value_hash) != DIGEST_LENGTH:
+            raise VerificationError("the other key of a proof of absence is two hashes of 32 bytes")
         if other == hashed or _prefix(other, depth) != _prefix(hashed, depth):
             raise VerificationError(f"the proof of absence of {key} ends at a key from elsewhere")
         met = sha256(b"\x10", other, value_hash)

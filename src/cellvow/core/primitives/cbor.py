@@ -62,8 +62,7 @@ def _encode(value: Cbor, depth: int) -> list[bytes]:
     if isinstance(value, bytes):
         return [_head(_BYTES, len(value)), value]
     if isinstance(value, str):
-        text = value.encode("utf-8")
-        return [_head(_TEXT, len(text)), text]
+        return _encode_text(value)
     if isinstance(value, Tagged):
         return [_head(_TAG, COSE_SIGN1), *_encode(value.value, depth + 1)]
     if isinstance(value, dict):
@@ -76,12 +75,26 @@ def _encode(value: Cbor, depth: int) -> list[bytes]:
     raise Malformed(f"a {type(value).__name__} cannot be encoded")
 
 
+def _encode_text(value: str) -> list[bytes]:
+    try:
+        text = value.encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Malformed("a string holds half of a surrogate pair") from error
+    return [_head(_TEXT, len(text)), text]
+
+
 def _encode_map(value: dict[int | str, Cbor], depth: int) -> list[bytes]:
-    members = sorted((b"".join(_encode(key, depth + 1)), member) for key, member in value.items())
+    if not all(isinstance(key, int | str) for key in value):
+        raise Malformed("CBOR map keys must be integers or text")
+    members = sorted(((b"".join(_encode(key, depth + 1)), member) for key, member in value.items()), key=_first)
     parts = [_head(_MAP, len(members))]
     for key, member in members:
         parts += [key, *_encode(member, depth + 1)]
     return parts
+
+
+def _first(member: tuple[bytes, Cbor]) -> bytes:
+    return member[0]
 
 
 class _Reader:

@@ -7,7 +7,7 @@ SHA-256 of nothing (RFC 9162 section 2.1).
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from cellvow.core.primitives.digest import Digest, sha256
+from cellvow.core.primitives.digest import DIGEST_LENGTH, Digest, sha256
 from cellvow.core.primitives.errors import VerificationError, ensure
 from cellvow.core.primitives.limits import PATH_LENGTH_MAX
 
@@ -92,6 +92,7 @@ def verify_inclusion(leaf: Digest, index: int, size: int, path: Sequence[bytes])
     """The root that the path proves for `leaf` at `index` (RFC 9162 section 2.1.3.2), or `VerificationError`."""
     if not 0 <= index < size or len(path) > PATH_LENGTH_MAX:
         raise VerificationError(f"leaf {index} cannot lie in a tree of {size} leaves")
+    _require_hashes(leaf, *path)
     position, last, root = index, size - 1, leaf
     for sibling in path:
         if last == 0:
@@ -112,6 +113,7 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, p
     """Raise `VerificationError` unless the old tree is a prefix of the new (RFC 9162 section 2.1.4.2)."""
     if not 0 <= old_size <= size or len(path) > 2 * PATH_LENGTH_MAX:
         raise VerificationError(f"a tree of {size} leaves cannot extend one of {old_size}")
+    _require_hashes(old_root, root, *path)
     if old_size == 0:
         if path or bytes(old_root) != EMPTY_ROOT:
             raise VerificationError("the empty tree takes no consistency path and has one root")
@@ -123,6 +125,12 @@ def verify_consistency(old_size: int, old_root: bytes, size: int, root: bytes, p
     old, new = _replay_consistency(old_size, size, Digest(bytes(old_root)), [Digest(bytes(h)) for h in path])
     if old != old_root or new != root:
         raise VerificationError("the consistency path does not lead from the old root to the new")
+
+
+def _require_hashes(*hashes: bytes) -> None:
+    """Nodes are joined before they are hashed: with other lengths, bytes could move from one to the next."""
+    if any(len(one) != DIGEST_LENGTH for one in hashes):
+        raise VerificationError(f"every hash of a proof has {DIGEST_LENGTH} bytes")
 
 
 def _replay_consistency(old_size: int, size: int, old_root: Digest, path: list[Digest]) -> tuple[Digest, Digest]:

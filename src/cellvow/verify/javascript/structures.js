@@ -244,7 +244,8 @@ export const parseField = documentOf(FIELD, "The disclosed field");
 
 const NOTE_BYTES_MAX = 16_384;
 const NOTE_SIGNATURES_MAX = 32;
-const NAME = "[!-*,-~]+";
+const NAME = "[!-*,-~]{1,255}";
+const EMPTY_TREE_ROOT = sha256(new Uint8Array());
 const SIGNATURE_LINE = new RegExp(`^\u2014 (${NAME}) ([A-Za-z0-9+/=]+)$`);
 const VERIFIER_KEY = new RegExp(`^(${NAME})\\+([0-9a-f]{8})\\+([A-Za-z0-9+/=]+)$`);
 const LOG_KEY_TYPE = 1;
@@ -271,13 +272,19 @@ export function parseNote(note) {
   require(lines.pop() === "", "The note does not end with a line's end.");
   const [origin, size, root, blank, ...signatures] = lines;
   require(new RegExp(`^${NAME}$`).test(origin ?? ""), "The note's origin is not a name.");
-  require(/^(?:0|[1-9][0-9]{0,15})$/.test(size ?? ""), "The note's size is not a decimal number.");
+  const isSize = /^(?:0|[1-9][0-9]{0,15})$/.test(size ?? "") && Number.isSafeInteger(Number(size));
+  require(isSize, "The note's size is not a decimal number below 2^53.");
   const rootBytes = bytes(32)(parseBase64(root ?? "", "The note's root"), "The note's root");
+  const isPossible = size !== "0" || equalBytes(rootBytes, EMPTY_TREE_ROOT);
+  require(isPossible, "The note is of an empty log, but its root is not that of the empty tree.");
   require(blank === "", "The note has more than three lines before its signatures.");
   const count = signatures.length;
   require(count >= 1 && count <= NOTE_SIGNATURES_MAX, `The note has ${count} signatures.`);
+  const parsed = signatures.map(parseSignatureLine);
+  const signers = new Set(parsed.map(({ name, keyId }) => `${name} ${formats.toHex(keyId)}`));
+  require(signers.size === count, "The note has two signatures by the same key.");
   const body = utf8(`${origin}\n${size}\n${root}\n`);
-  return { origin, size: BigInt(size), root: rootBytes, body, signatures: signatures.map(parseSignatureLine) };
+  return { origin, size: BigInt(size), root: rootBytes, body, signatures: parsed };
 }
 
 /** The key of `name+hash+base64`; its type byte must be `type`. */
@@ -292,12 +299,30 @@ function parseVerifierKey(encoded, type, what) {
 }
 
 /** Whether `signature` by the verifier key `key` holds for the note's body. */
-export function noteSignatureHolds(key, body, signature) {
+function noteSignatureHolds(key, body, signature) {
   if (key.type === LOG_KEY_TYPE) return ed25519Verify(key.publicKey, body, signature);
   if (signature.length !== 72) return false;
   const time = new DataView(signature.buffer, signature.byteOffset).getBigUint64(0);
   if (time >= 1n << 63n) return false;
   return ed25519Verify(key.publicKey, concat(utf8(`cosignature/v1\ntime ${time}\n`), body), signature.subarray(8));
+}
+
+/**
+ * Refuse unless the log has signed the note, and every other signature is by a trusted witness and holds.
+ * @param {object} note from `parseNote`
+ * @param {object} trust from `parseTrust`
+ * @returns {string[]} the names of the witnesses that cosigned, sorted
+ */
+export function verifyNote({ origin, body, signatures }, { log, witnesses }) {
+  require(origin === log.name, `The note is of the log ${origin}, not of ${log.name}.`);
+  const signers = signatures.map(({ name, keyId, signature }) => {
+    const key = [log, ...witnesses].find((trusted) => trusted.name === name && equalBytes(trusted.keyId, keyId));
+    require(key !== undefined, `The note is signed by ${name} with a key that is not trusted.`);
+    require(noteSignatureHolds(key, body, signature), `The note's signature by ${name} does not hold.`);
+    return key;
+  });
+  require(signers.includes(log), `The log ${log.name} has not signed the note.`);
+  return signers.filter((key) => key !== log).map((key) => key.name).sort();
 }
 
 // --- Trust (section 11) -----------------------------------------------------------------------------------------

@@ -7,7 +7,7 @@ import { concat, hmacSha256, sha256, sha512 } from "./sha2.js";
 import * as structures from "./structures.js";
 
 export { ed25519Verify, hmacSha256, parseCbor, parseDocument, rootOfPath, rootOfRecord, sha256, sha512 };
-export const { parseNote, parseStatement, parseTrust } = structures;
+export const { parseNote, parseStatement, parseTrust, verifyNote } = structures;
 
 const ROOT_KEY_SCOPE = ["RegisterKey", "RevokeKey", "RaiseFloor"];
 const STATEMENT_LEAF = Uint8Array.of(1);
@@ -27,18 +27,7 @@ function checkCheckpoint(evidence) {
   evidence.note = note;
   const tree = `a log of ${note.size} leaves`;
   if (trust === null) return `${note.origin} is said to have ${tree}; no signature is checked.`;
-  require(note.origin === trust.log.name, `The note is of the log ${note.origin}, not of ${trust.log.name}.`);
-  const signers = new Set();
-  for (const { name, keyId, signature } of note.signatures) {
-    const isTheirs = (key) => key.name === name && equalBytes(key.keyId, keyId);
-    const key = [trust.log, ...trust.witnesses].find(isTheirs);
-    require(key !== undefined, `The note is signed by ${name} with a key that is not trusted.`);
-    require(!signers.has(key), `${name} has signed the note twice.`);
-    require(structures.noteSignatureHolds(key, note.body, signature), `The note's signature by ${name} does not hold.`);
-    signers.add(key);
-  }
-  require(signers.has(trust.log), `The log ${trust.log.name} has not signed the note.`);
-  evidence.cosignedBy = trust.witnesses.filter((key) => signers.has(key)).map((key) => key.name).sort();
+  evidence.cosignedBy = structures.verifyNote(note, trust);
   return `${note.origin} has signed ${tree}; each of the ${note.signatures.length} signatures holds.`;
 }
 
@@ -79,13 +68,15 @@ function rootKeyOf({ organisation }, kid) {
   return organisation.root_keys.find((key) => equalBytes(kidOf(key), kid));
 }
 
+/** Refuse unless an inclusion shows a place in a batch exactly if the statement is one. */
+function requirePlace({ batch }, { isBatch }, what) {
+  require(isBatch || batch.length === 0, `${what} is no batch, but comes with a place in one.`);
+  require(!isBatch || batch.length === 1, `${what} is a batch, but comes without a place in it.`);
+}
+
 /** The message an inclusion carries, alone or with a path to the root that the batch signs. */
 function carriedMessage({ batch: [place] }, statement, what) {
-  if (!statement.isBatch) {
-    require(place === undefined, `${what} is no batch, but comes with a place in one.`);
-    return statement.payload.message;
-  }
-  require(place !== undefined, `${what} is a batch, but comes without a place in it.`);
+  if (!statement.isBatch) return statement.payload.message;
   const count = BigInt(statement.payload.count);
   const root = rootOfPath(leafHash(place.salt, place.message), place.index, count, place.path, `${what}'s message`);
   require(equalBytes(root, statement.payload.root), `${what}'s message is not in the batch that was signed.`);
@@ -113,6 +104,7 @@ function registeredKey(evidence, kid) {
   const [inclusion] = evidence.bundle.keys;
   const registration = structures.parseStatement(inclusion.cose, what);
   requireNames(registration, evidence, what);
+  requirePlace(inclusion, registration, what);
   const rootKey = rootKeyOf(evidence, registration.kid);
   require(rootKey !== undefined, `${what} is not by a root key of the organisation.`);
   const holds = ed25519Verify(rootKey, registration.signedBytes, registration.signature);
@@ -127,7 +119,6 @@ function registeredKey(evidence, kid) {
 
 function checkKey(evidence) {
   const { bundle } = evidence;
-  // The statement is read here because it names the key; whether it has its form is also said here then.
   evidence.statement = structures.parseStatement(bundle.statement.cose, "The statement");
   const { kid } = evidence.statement;
   if (bundle.keys.length === 1) {
@@ -143,6 +134,7 @@ function checkKey(evidence) {
 function checkSignature(evidence) {
   const { statement, key } = evidence;
   requireNames(statement, evidence, "The statement");
+  requirePlace(evidence.bundle.statement, statement, "The statement");
   const holds = ed25519Verify(key.publicKey, statement.signedBytes, statement.signature);
   require(holds, "The statement's signature does not hold.");
   return `The statement is signed by ${statement.organisation} with that key.`;

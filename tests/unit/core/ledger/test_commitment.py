@@ -20,6 +20,7 @@ SALT = bytes(range(SALT_LENGTH))
 FIELD = encode_document({"quantity": "capacity_mah", "value": 30335})
 
 
+@pytest.mark.slow
 @given(SALTS, DOCUMENTS)
 def test_a_disclosure_opens_its_commitment(salt: bytes, document: dict[str, int | str]) -> None:
     """Whoever has salt and document gets the document back, proven."""

@@ -1,0 +1,193 @@
+"""`cellvow battery` and `cellvow correct`: models, births, and what was mistyped."""
+
+import dataclasses
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cellvow.cli.answer import Answer, Table
+from cellvow.cli.command import command, make_app
+from cellvow.cli.failures import WrongUsage
+from cellvow.cli.options import BatteryArgument, ReadingOptions, WorkspaceOptions, opened_reading
+from cellvow.cli.parsing import parse_battery, parse_rated_mah
+from cellvow.cli.writing import perform
+
+if TYPE_CHECKING:
+    from cellvow.core.contracts.battery import RegisterBattery
+    from cellvow.node.engine import Receipted
+    from cellvow.node.home import LedgerSession
+    from cellvow.workspace.workspace import Workspace
+
+app = make_app("Models and batteries: register and list them.")
+correct_app = make_app("Correct what one's own earlier statement said; both stay on the record.")
+Category = Literal["ev", "lmt", "industrial", "sli", "portable"]
+Cause = Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ModelToRegister(WorkspaceOptions):
+    """Options of `battery model`."""
+
+    gtin: Annotated[str, typer.Argument(metavar="GTIN", help="The model's GTIN, 14 digits.")]
+    category: Annotated[Category, typer.Option(help="Battery category of Regulation (EU) 2023/1542.")]
+    name: Annotated[str, typer.Option(help="The maker's name of the model.")]
+    chemistry: Annotated[str, typer.Option(help="Chemistry, like LFP-graphite.")]
+    rated_ah: Annotated[float, typer.Option(help="Rated capacity, Ah.")]
+    voltage_mv: Annotated[
+        tuple[int, int, int], typer.Option(metavar="MIN NOMINAL MAX", help="Voltages in mV, lowest first.")
+    ]
+    mass_g: Annotated[int, typer.Option(min=0, help="Mass, g.")]
+
+
+@command(
+    app,
+    "model",
+    examples=(
+        "cellvow battery model 09506000134376 --category ev --name 'Pouch 33' --chemistry LMO-graphite \\",
+        "    --rated-ah 33.1 --voltage-mv 3000 3750 4200 --mass-g 800 --workspace maker",
+    ),
+)
+def register_model(options: ModelToRegister) -> Answer:
+    """Register a model under its GTIN, with its rated values."""
+    from cellvow.core.contracts.battery import RegisterModel
+    from cellvow.workspace import commands
+
+    low, nominal, high = options.voltage_mv
+    if not 0 <= low <= nominal <= high:
+        raise WrongUsage(f"--voltage-mv {low} {nominal} {high}: give lowest, nominal and highest voltage in that order")
+    model = RegisterModel(
+        gtin=options.gtin,
+        category=options.category,
+        model=options.name,
+        chemistry=options.chemistry,
+        rated_capacity_mah=parse_rated_mah(options.rated_ah) or 0,
+        nominal_voltage_mv=nominal,
+        voltage_min_mv=low,
+        voltage_max_mv=high,
+        mass_g=options.mass_g,
+    )
+    return perform(
+        options.workspace,
+        f"Model {options.gtin} ({options.name}) is registered.",
+        lambda session, workspace: commands.register_model(session, workspace, model),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BatteryToRegister(WorkspaceOptions):
+    """Options of `battery new`."""
+
+    battery: BatteryArgument
+    manufactured_on: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Day of manufacture.")]
+    facility: Annotated[str, typer.Option(help="Where it was made.")]
+
+
+@command(
+    app,
+    "new",
+    examples=(
+        "cellvow battery new 01/09506000134376/21/PACK-0001 --manufactured-on 2026-05-17 \\",
+        "    --facility 'Plant 1' --workspace maker",
+    ),
+)
+def register_battery(options: BatteryToRegister) -> Answer:
+    """Register one battery of an own model: its birth on the ledger."""
+    from cellvow.workspace import commands
+
+    battery = parse_battery(options.battery)
+    return perform(
+        options.workspace,
+        f"Battery {battery} is registered.",
+        lambda session, workspace: commands.register_battery(
+            session, workspace, battery, options.manufactured_on, options.facility
+        ),
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Listing(ReadingOptions):
+    """Options of `battery list`."""
+
+    after: Annotated[str, typer.Option(metavar="BATTERY", help="Go on after this one.")] = ""
+    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50
+
+
+@command(
+    app,
+    "list",
+    examples=(
+        "cellvow battery list --ledger node",
+        "cellvow battery list --workspace maker --after 01/09506000134376/21/PACK-0050 --json",
+    ),
+)
+def list_batteries(options: Listing) -> Answer:
+    """List the batteries of a ledger, in order of their identifiers."""
+    from cellvow.passport.view import Audience
+    from cellvow.workspace.passports import PassportReader
+
+    with opened_reading(options) as (home, workspace):
+        reader = PassportReader(home, workspace)
+        found = reader.batteries(options.after, options.limit)
+        passports = [reader.passport(battery, Audience.PUBLIC) for battery in found]
+    rows = [
+        (one.battery, one.status, "in force" if one.certificate_in_force else "none")
+        for one in passports
+        if one is not None
+    ]
+    listed = [{"battery": battery, "certificate": certificate, "status": status} for battery, status, certificate in rows]
+    document = {"batteries": listed, "after": options.after, "is_last": len(found) < options.limit}
+    if not rows:
+        return Answer(document, ["No battery is registered here yet: `cellvow battery new` registers one."])
+    more = [] if len(found) < options.limit else [f"There may be more: --after {found[-1]}"]
+    return Answer(document, [Table(("battery", "status", "certificate"), tuple(rows)), *more])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class BirthToCorrect(WorkspaceOptions):
+    """Options of `correct birth`."""
+
+    battery: BatteryArgument
+    manufactured_on: Annotated[
+        str | None, typer.Option(metavar="YYYY-MM-DD", help="Right day of manufacture; without: as it stands.")
+    ] = None
+    facility: Annotated[str | None, typer.Option(help="Right place of manufacture; without: as it stands.")] = None
+    cause: Annotated[Cause, typer.Option(help="Why it was wrong.")] = "typing_error"
+
+
+@command(
+    correct_app,
+    "birth",
+    examples=("cellvow correct birth 01/09506000134376/21/PACK-0001 --manufactured-on 2026-05-16 --workspace maker",),
+)
+def correct_birth(options: BirthToCorrect) -> Answer:
+    """Correct the registration of one's own battery.
+
+    What it said before stays visible. Certificates that rest on it are invalidated: they must be issued anew.
+    """
+    from cellvow.workspace import commands
+
+    battery = parse_battery(options.battery)
+    if options.manufactured_on is None and options.facility is None:
+        raise WrongUsage("nothing to correct: give --manufactured-on, --facility or both")
+
+    def act(session: "LedgerSession", workspace: "Workspace") -> "Receipted":
+        replacement = _replacement(session, battery, options)
+        return commands.correct_birth(session, workspace, replacement, options.cause)
+
+    return perform(options.workspace, f"The birth of {battery} is corrected.", act)
+
+
+def _replacement(session: "LedgerSession", battery: str, options: BirthToCorrect) -> "RegisterBattery":
+    from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, battery_key
+    from cellvow.core.contracts.contract import decode_record
+    from cellvow.core.ledger.rejection import Reason, Rejected
+
+    value = session.engine.state.get(battery_key(battery))
+    if value is None:
+        raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
+    record = decode_record(BatteryRecord, value)
+    return RegisterBattery(
+        battery=battery,
+        manufactured_on=options.manufactured_on or record.manufactured_on,
+        facility=options.facility or record.facility,
+    )

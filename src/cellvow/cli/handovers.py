@@ -1,0 +1,85 @@
+"""`cellvow handover`: who holds a battery, who owns it, who answers for it - moved in two steps, both signed."""
+
+import dataclasses
+from typing import Annotated, Literal
+
+import typer
+
+from cellvow.cli.answer import Answer
+from cellvow.cli.command import command, make_app
+from cellvow.cli.options import BatteryArgument, WorkspaceOptions
+from cellvow.cli.parsing import parse_battery
+from cellvow.cli.writing import perform
+
+app = make_app("Hand a battery over: one side offers, the other accepts.")
+RegisterName = Literal["custody", "ownership", "responsibility"]
+ALL_REGISTERS: tuple[RegisterName, ...] = ("custody", "ownership", "responsibility")
+_DONE = {"accept": "is accepted", "decline": "is declined", "withdraw": "is withdrawn"}
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Offer(WorkspaceOptions):
+    """Options of `handover offer`."""
+
+    battery: BatteryArgument
+    to: Annotated[str, typer.Option(metavar="ORGANISATION", help="Who is to take it.")]
+    register: Annotated[
+        list[RegisterName],
+        typer.Option(help="What passes on: who holds it, who owns it, who answers for it. Without: all three."),
+    ] = dataclasses.field(default_factory=list)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class ForBattery(WorkspaceOptions):
+    """Options of the answers to an offer."""
+
+    battery: BatteryArgument
+
+
+@command(
+    app,
+    "offer",
+    examples=(
+        "cellvow handover offer 01/09506000134376/21/PACK-0001 --to carmaker --workspace maker",
+        "cellvow handover offer 01/09506000134376/21/PACK-0001 --to carrier --register custody -w maker",
+    ),
+)
+def offer(options: Offer) -> Answer:
+    """Offer a battery to another member; nothing moves before he accepts."""
+    from cellvow.workspace import commands
+
+    battery, registers = parse_battery(options.battery), tuple(options.register) or ALL_REGISTERS
+    return perform(
+        options.workspace,
+        f"{battery} is offered to {options.to}: {', '.join(registers)}.",
+        lambda session, workspace: commands.offer_handover(session, workspace, battery, options.to, registers),
+    )
+
+
+@command(app, "accept", examples=("cellvow handover accept 01/09506000134376/21/PACK-0001 --workspace carmaker",))
+def accept(options: ForBattery) -> Answer:
+    """Accept the open offer: its registers now name the own organisation."""
+    return _answer(options, "accept")
+
+
+@command(app, "decline", examples=("cellvow handover decline 01/09506000134376/21/PACK-0001 --workspace carmaker",))
+def decline(options: ForBattery) -> Answer:
+    """Decline the open offer."""
+    return _answer(options, "decline")
+
+
+@command(app, "withdraw", examples=("cellvow handover withdraw 01/09506000134376/21/PACK-0001 --workspace maker",))
+def withdraw(options: ForBattery) -> Answer:
+    """Withdraw one's own open offer."""
+    return _answer(options, "withdraw")
+
+
+def _answer(options: ForBattery, answer: str) -> Answer:
+    from cellvow.workspace import commands
+
+    battery = parse_battery(options.battery)
+    return perform(
+        options.workspace,
+        f"The offer of {battery} {_DONE[answer]}.",
+        lambda session, workspace: commands.answer_handover(session, workspace, battery, answer),
+    )

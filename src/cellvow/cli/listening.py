@@ -1,0 +1,60 @@
+"""A web server on a socket that is bound before anybody is told its address; it stops quietly on Ctrl-C."""
+
+import socket
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+from cellvow.core.primitives.errors import OperationalError
+
+if TYPE_CHECKING:
+    from fastapi import FastAPI
+
+BACKLOG = 128
+LIMIT_S = 15
+"""How long an idle connection is kept, and how long requests may take to end after Ctrl-C."""
+
+
+@dataclass(frozen=True, slots=True)
+class Listener:
+    """A bound socket and its address as a URL without a path."""
+
+    bound: socket.socket
+    url: str
+
+    @classmethod
+    def bind(cls, host: str, port: int) -> "Listener":
+        """Bind an address; port 0 takes a free one. Raises `OperationalError` where it is taken or not ours."""
+        family = socket.AF_INET6 if ":" in host else socket.AF_INET
+        bound = socket.socket(family, socket.SOCK_STREAM)
+        try:
+            bound.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+            bound.bind((host, port))
+            bound.listen(BACKLOG)
+        except (OSError, OverflowError) as error:
+            bound.close()
+            reason = getattr(error, "strerror", None) or error
+            raise OperationalError(
+                f"cannot listen on {host} port {port} ({reason}): choose another --port, or leave it out"
+            ) from error
+        shown = f"[{host}]" if family is socket.AF_INET6 else host
+        return cls(bound, f"http://{shown}:{bound.getsockname()[1]}")
+
+    def run(self, application: "FastAPI") -> None:
+        """Serve until interrupted. Nothing is logged of requests: an address may hold a key."""
+        import uvicorn
+
+        config = uvicorn.Config(
+            application,
+            log_level="error",
+            access_log=False,
+            server_header=False,
+            timeout_keep_alive=LIMIT_S,
+            timeout_graceful_shutdown=LIMIT_S,
+        )
+        try:
+            uvicorn.Server(config).run(sockets=[self.bound])
+        except KeyboardInterrupt:
+            # What the server is told when somebody has seen enough: an end, not a failure.
+            return
+        finally:
+            self.bound.close()

@@ -1,0 +1,100 @@
+"""Values as people type them: days, standards, predicates, declarations, identifiers."""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
+
+from cellvow.cli.failures import WrongUsage
+from cellvow.core.primitives.identifier import BatteryId, parse_battery_id
+from cellvow.core.primitives.quantity import UNITS
+
+if TYPE_CHECKING:
+    from cellvow.core.ledger.genesis import Accreditation
+
+_LINK = re.compile(r"^(?:https?://[^/?#]+)?/?(01/[^?#]*?)/?(?:[?#].*)?\Z")
+_PREDICATE = re.compile(r"^([a-z][a-z0-9_]*)\s*(>=|<=)\s*(-?[0-9]{1,15})\Z")
+_DECLARATION = re.compile(r"^([a-z][a-z0-9_]*)=(-?[0-9]{1,15})\Z")
+_DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
+COMPARISONS = {">=": "at_least", "<=": "at_most"}
+
+
+@dataclass(frozen=True, slots=True)
+class Threshold:
+    """What is to be public about a quantity: that it is `at_least` or `at_most` a number of its unit."""
+
+    quantity: str
+    comparison: str
+    threshold: int
+
+
+def parse_battery(text: str) -> BatteryId:
+    """The battery of an identifier or a GS1 Digital Link; raises `Malformed`."""
+    match = _LINK.match(text)
+    return parse_battery_id(match[1] if match else text)
+
+
+def parse_last_moment(day: str) -> int:
+    """The last millisecond (since 1970, UTC) of a day `YYYY-MM-DD`."""
+    try:
+        parsed = date.fromisoformat(day)
+    except ValueError as error:
+        raise WrongUsage(f"{day!r} is not a day: write YYYY-MM-DD") from error
+    if day != parsed.isoformat():
+        raise WrongUsage(f"{day!r} is not a day: write YYYY-MM-DD")
+    midnight = datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
+    return int((midnight + timedelta(days=1)).timestamp()) * 1000 - 1
+
+
+def parse_accreditation(text: str) -> "Accreditation":
+    """`STANDARD:EDITION:QUANTITY,QUANTITY:YYYY-MM-DD`; the name of a standard may hold colons."""
+    from cellvow.core.ledger.genesis import Accreditation
+
+    parts = text.rsplit(":", 3)
+    if len(parts) != 4 or not all(parts):
+        raise WrongUsage(f"{text!r} is not an accreditation: write STANDARD:EDITION:QUANTITY,QUANTITY:YYYY-MM-DD")
+    standard, edition, quantities, until = parts
+    return Accreditation(standard, edition, tuple(quantities.split(",")), parse_last_moment(until))
+
+
+def parse_standard(text: str) -> tuple[str, str]:
+    """(name, edition) of `NAME:EDITION`; the name may hold colons."""
+    name, _, edition = text.rpartition(":")
+    if not name or not edition:
+        raise WrongUsage(f"{text!r} is not a standard: write NAME:EDITION")
+    return name, edition
+
+
+def parse_threshold(text: str) -> Threshold:
+    """`capacity>=26000` or `resistance_10s<=3000`, in the quantity's unit."""
+    match = _PREDICATE.match(text)
+    if match is None:
+        raise WrongUsage(f"{text!r} is not a predicate: write QUANTITY>=NUMBER or QUANTITY<=NUMBER, in whole units")
+    return Threshold(match[1], COMPARISONS[match[2]], int(match[3]))
+
+
+def parse_declaration(text: str) -> tuple[str, str, int]:
+    """(quantity, unit, value) of `QUANTITY=NUMBER`."""
+    match = _DECLARATION.match(text)
+    if match is None:
+        raise WrongUsage(f"{text!r} is not a declaration: write QUANTITY=NUMBER, in whole units")
+    if match[1] not in UNITS:
+        known = ", ".join(f"{quantity} ({unit})" for quantity, unit in UNITS.items())
+        raise WrongUsage(f"{match[1]} is not a quantity of this version; known are {known}")
+    return match[1], UNITS[match[1]], int(match[2])
+
+
+def parse_statement_digest(text: str) -> bytes:
+    """A statement's digest: 64 hexadecimal digits in lower case."""
+    if _DIGEST.match(text) is None:
+        raise WrongUsage(f"{text[:70]!r} is not a statement: 64 hexadecimal digits in lower case name one")
+    return bytes.fromhex(text)
+
+
+def parse_rated_mah(rated_ah: float | None) -> int | None:
+    """A rated capacity in mAh from Ah."""
+    if rated_ah is None:
+        return None
+    if not 0.001 <= rated_ah <= 1_000_000:
+        raise WrongUsage(f"a rated capacity of {rated_ah:g} Ah: give it in ampere-hours, above 0")
+    return round(rated_ah * 1000)

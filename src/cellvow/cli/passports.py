@@ -1,0 +1,85 @@
+"""`cellvow passport`: one battery as a stranger sees it, or as the organisation of a workspace does."""
+
+import dataclasses
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal
+
+import typer
+
+from cellvow.cli.answer import Answer
+from cellvow.cli.command import command
+from cellvow.cli.options import BatteryArgument, ReadingOptions, opened_reading
+from cellvow.cli.parsing import parse_battery
+from cellvow.cli.passport_text import describe_passport
+
+if TYPE_CHECKING:
+    from cellvow.passport.view import Passport
+
+Language = Literal["en", "de", "pt_BR"]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Showing(ReadingOptions):
+    """Options of `passport`."""
+
+    battery: BatteryArgument
+    public: Annotated[bool, typer.Option("--public", help="As a stranger sees it, though a workspace is named.")] = False
+    html: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a page into this file.")
+    ] = None
+    lang: Annotated[Language, typer.Option(help="Language of the page.")] = "en"
+
+
+def add_passport(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(
+        app,
+        "passport",
+        examples=(
+            "cellvow passport 01/09506000134376/21/PACK-0001 --ledger node",
+            "cellvow passport 01/09506000134376/21/PACK-0001 --workspace buyer --html pack.html --lang de",
+        ),
+    )(show)
+
+
+def show(options: Showing) -> Answer:
+    """Show what a battery is, who answers for it, and what its tests are worth now.
+
+    With only a ledger: what everybody may see. With a workspace: what its organisation may see, and the values that
+    others have shown it.
+    """
+    from cellvow.passport.view import Audience
+    from cellvow.workspace.passports import PassportReader
+
+    battery = parse_battery(options.battery)
+    with opened_reading(options) as (home, workspace):
+        is_owner = workspace is not None and not options.public
+        audience = Audience.OWNER if is_owner else Audience.PUBLIC
+        passport = PassportReader(home, workspace if is_owner else None).passport(battery, audience)
+    if passport is None:
+        return _unknown(battery)
+    lines = describe_passport(passport)
+    if options.html is not None:
+        write_page(passport, options.html, options.lang)
+        lines = [*lines, "", f"The page is in {options.html}."]
+    return Answer({"passport": passport_document(passport)}, lines)
+
+
+def write_page(passport: "Passport", path: Path, locale: str) -> None:
+    """Write a passport as one page that needs nothing beside it."""
+    from cellvow.web import PageLinks, render_passport
+
+    path.write_text(render_passport(passport, locale=locale, links=PageLinks()), encoding="utf-8")
+
+
+def passport_document(passport: "Passport") -> dict[str, object]:
+    """Everything in the view, for `--json`."""
+    document: dict[str, object] = dataclasses.asdict(passport)
+    document["audience"] = passport.audience.value
+    return document
+
+
+def _unknown(battery: str) -> Answer:
+    from cellvow.core.ledger.rejection import Reason, Rejected
+
+    raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)

@@ -1,0 +1,148 @@
+"""`cellvow witness`: an onlooker that cosigns a log's checkpoints only if they extend what it has seen."""
+
+import dataclasses
+import secrets
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cellvow.cli.answer import Answer
+from cellvow.cli.command import Options, command, make_app
+
+if TYPE_CHECKING:
+    from cellvow.node.witness import Witness
+
+app = make_app("Run a witness: it sees that logs only grow, and cosigns what it saw.")
+FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Folder of the witness.")]
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessOptions(Options):
+    """Options of commands about one witness."""
+
+    folder: FolderArgument
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessToMake(WitnessOptions):
+    """Options of `witness init`."""
+
+    name: Annotated[str, typer.Option(help="Its name on cosignatures, like witness.example/north.")]
+
+
+@command(app, "init", examples=("cellvow witness init north --name witness.example/north",))
+def make(options: WitnessToMake) -> Answer:
+    """Make a witness with a new key. Never restore its folder from a backup: an old memory is a lost one."""
+    from cellvow.node.witness import Witness
+
+    witness = Witness.create(options.folder, options.name, secrets.token_bytes(32))
+    vkey = witness.vkey
+    witness.close()
+    lines = [
+        f"The witness {options.name} is in {options.folder}.",
+        f"  verifier key {vkey}",
+        f"Next: cellvow witness add-log {options.folder} --origin ORIGIN --vkey KEY-OF-THE-LOG",
+    ]
+    return Answer({"folder": str(options.folder), "name": options.name, "vkey": vkey}, lines)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogToAdd(WitnessOptions):
+    """Options of `witness add-log`."""
+
+    origin: Annotated[str, typer.Option(help="Name of the log, as its checkpoints bear it.")]
+    vkey: Annotated[str, typer.Option(help="Verifier key of the log: `log` in its trust.json.")]
+
+
+@command(
+    app,
+    "add-log",
+    examples=("cellvow witness add-log north --origin packworks.example/log --vkey packworks.example/log+1a2b3c4d+AX...",),
+)
+def add_log(options: LogToAdd) -> Answer:
+    """Watch one more log, trusting its key. Its first checkpoint is then taken on trust."""
+    witness = open_witness(options.folder)
+    try:
+        witness.add_log(options.origin, options.vkey)
+        name, vkey = witness.name, witness.vkey
+    finally:
+        witness.close()
+    lines = [
+        f"{name} watches {options.origin} from now on.",
+        f"Its ledger names it with: cellvow init witness LEDGER --vkey {vkey} --place {options.folder}",
+    ]
+    return Answer({"name": name, "origin": options.origin, "vkey": vkey}, lines)
+
+
+@command(app, "show", examples=("cellvow witness show north",))
+def show(options: WitnessOptions) -> Answer:
+    """Show a witness: its key, the logs it watches, how far it has seen them, and forks it has caught."""
+    from cellvow.api.witness import describe_witness
+
+    witness = open_witness(options.folder)
+    try:
+        document = {
+            "forks": [{"origin": one.origin, "seen_s": one.seen_s, "size": one.size} for one in witness.forks()],
+            "logs": [
+                {
+                    "cosigned_s": None if log.held is None else log.held.time_s,
+                    "origin": log.key.name,
+                    "size": None if log.held is None else log.held.checkpoint.size,
+                }
+                for log in witness.logs()
+            ],
+            "name": witness.name,
+            "vkey": witness.vkey,
+        }
+        lines = describe_witness(witness).splitlines()
+    finally:
+        witness.close()
+    return Answer(document, lines)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class WitnessToRun(WitnessOptions):
+    """Options of `witness run`."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0
+
+
+@command(app, "run", examples=("cellvow witness run north --port 8001",))
+def run(options: WitnessToRun) -> Answer:
+    """Answer ledgers over HTTP until interrupted: POST /add-checkpoint, and a page that says what it has seen."""
+    from cellvow.api.witness import create_witness_app
+    from cellvow.cli.listening import Listener
+    from cellvow.workspace.clock import now_ms
+
+    witness = open_witness(options.folder)
+    listener = Listener.bind(options.host, options.port)
+    application = create_witness_app(witness, lambda: now_ms() // 1000)
+
+    def serve() -> None:
+        try:
+            listener.run(application)
+        finally:
+            witness.close()
+
+    lines = [f"{witness.name} listens at {listener.url}", *_stop_hint()]
+    return Answer({"name": witness.name, "url": listener.url, "vkey": witness.vkey}, lines, afterwards=serve)
+
+
+def open_witness(folder: Path) -> "Witness":
+    """The witness in a folder, under the name its key file bears."""
+    from cellvow.core.primitives.errors import OperationalError
+    from cellvow.node.witness import KEY_FILE, Witness
+
+    path = folder / KEY_FILE
+    if not path.is_file():
+        raise OperationalError(f"there is no witness in {folder}: `cellvow witness init` makes one")
+    # `PRIVATE+KEY+name+...`: the name is no secret, the rest is not looked at here.
+    parts = path.read_text(encoding="ascii", errors="replace").split("+")
+    return Witness.open(folder, parts[2] if len(parts) > 2 else "")
+
+
+def _stop_hint() -> list[str]:
+    return ["Ctrl-C stops it."] if sys.stdout.isatty() else []

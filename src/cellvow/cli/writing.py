@@ -1,0 +1,109 @@
+"""One turn at writing a ledger: submit, then publish a checkpoint, and say how far the statement has come."""
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from cellvow.cli.answer import Answer
+from cellvow.cli.options import opened_workspace
+from cellvow.cli.wording import moment
+
+if TYPE_CHECKING:
+    from cellvow.node.engine import Receipted
+    from cellvow.node.home import LedgerSession
+    from cellvow.workspace.workspace import Workspace
+
+Act = Callable[["LedgerSession", "Workspace"], "Receipted"]
+"""Signs and submits one statement; raises its rejection."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """The checkpoint over a statement: who cosigned it, who did not and why; or why there is no checkpoint."""
+
+    size: int = 0
+    cosigned_by: tuple[str, ...] = ()
+    refused: dict[str, str] = field(default_factory=dict)
+    quorum: int = 0
+    failure: str | None = None
+
+    @property
+    def is_witnessed(self) -> bool:
+        """Whether as many witnesses cosigned as the trust file asks for, and it asks for any."""
+        return self.failure is None and 0 < self.quorum <= len(self.cosigned_by)
+
+    def document(self) -> dict[str, object]:
+        """The checkpoint for `--json`."""
+        return {
+            "cosigned_by": list(self.cosigned_by),
+            "failure": self.failure,
+            "quorum": self.quorum,
+            "refused": self.refused,
+            "size": self.size,
+        }
+
+    def lines(self) -> list[str]:
+        """The checkpoint in words."""
+        if self.failure is not None:
+            return [f"  not published: {self.failure}", "  `cellvow publish` tries again"]
+        if not self.cosigned_by and not self.refused:
+            return [f"  checkpoint of {self.size} leaves: committed, 0 witnesses"]
+        names = ", ".join(self.cosigned_by) or "nobody"
+        level = "witnessed" if self.is_witnessed else f"committed, not witnessed ({self.quorum} needed)"
+        refusals = [f"  not cosigned by {name}: {reason}" for name, reason in self.refused.items()]
+        return [f"  checkpoint of {self.size} leaves: {level}, cosigned by {names}", *refusals]
+
+
+def perform(folder: Path, sentence: str, act: Act) -> Answer:
+    """Do one thing with a workspace on its ledger; `sentence` says what was done."""
+    with opened_workspace(folder) as workspace:
+        receipted, published = submit_and_publish(workspace, act)
+    return answer_of(sentence, receipted, published)
+
+
+def submit_and_publish(workspace: "Workspace", act: Act) -> tuple["Receipted", Published]:
+    """Submit in one turn and publish; a rejection is published too, since it stands in the ledger."""
+    from cellvow.core.ledger.rejection import Rejected
+    from cellvow.workspace.clock import now_ms
+
+    with workspace.home().open_session(now_ms) as session:
+        try:
+            receipted = act(session, workspace)
+        except Rejected:
+            publish(session)
+            raise
+        return receipted, publish(session)
+
+
+def publish(session: "LedgerSession") -> Published:
+    """Sign the head and ask the witnesses; what is committed stays so if that fails, and the failure is told."""
+    from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
+
+    size, quorum = session.engine.head.log.size, session.home.trust.quorum
+    try:
+        publication = session.publish()
+    except (Malformed, OperationalError, VerificationError) as error:
+        return Published(size=size, quorum=quorum, failure=str(error))
+    cosigned = tuple(answer.name for answer in publication.answers if answer.cosigned_s is not None)
+    refused = {answer.name: answer.reason for answer in publication.answers if answer.reason is not None}
+    return Published(size, cosigned, refused, quorum)
+
+
+def answer_of(sentence: str, receipted: "Receipted", published: Published) -> Answer:
+    """What became of a statement, for scripts and for people."""
+    from cellvow.core.ledger.outcome import parse_outcome
+
+    events = [event for data in receipted.outcomes for event in parse_outcome(data).events]
+    document = {
+        "checkpoint": published.document(),
+        "events": events,
+        "height": receipted.height,
+        "leaf": receipted.leaf,
+        "level": "witnessed" if published.is_witnessed else "committed",
+        "statement": receipted.digest.hex(),
+        "time_ms": receipted.time_ms,
+        "txid": receipted.txid.hex(),
+    }
+    place = f"  committed in block {receipted.height} as leaf {receipted.leaf}, {moment(receipted.time_ms)}"
+    return Answer(document, [sentence, f"  statement {receipted.digest.hex()}", place, *published.lines()])

@@ -1,0 +1,38 @@
+"""The page that lists the batteries whose passports a node can show."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from cellvow.web.rendering import render_page
+
+
+@dataclass(frozen=True, slots=True)
+class BatteryEntry:
+    """One line of the list."""
+
+    gtin: str
+    serial: str
+    address: str
+
+
+@dataclass(frozen=True, slots=True)
+class IndexLinks:
+    """Addresses around the list: its first page (None on it), its next page (None at the end), other languages."""
+
+    home: str
+    first: str | None = None
+    more: str | None = None
+    languages: tuple[tuple[str, str], ...] = ()
+
+
+def render_index(batteries: Sequence[BatteryEntry], *, locale: str = "en", links: IndexLinks) -> str:
+    """The list as an HTML document; an empty one says what to do first."""
+    return render_page(
+        "index.html",
+        locale,
+        batteries=batteries,
+        home=links.home,
+        first=links.first,
+        more=links.more,
+        languages=links.languages,
+    )

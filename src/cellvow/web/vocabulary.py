@@ -1,0 +1,51 @@
+"""The closed vocabularies that pages put into words: each word of each has a text in every catalogue."""
+
+from cellvow.core.contracts.battery import CATEGORIES, STATUSES
+from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.primitives.quantity import CLASSES, UNITS
+
+CURVE_QUANTITY = "discharge_curve"
+STATES = ("issued", "superseded", "revoked", "invalidated", "expired")
+EVENTS = (
+    "AttestationIssued",
+    "AttestationRevoked",
+    "AttestationSuperseded",
+    "BatteryRegistered",
+    "CertificateIssued",
+    "HandoverAccepted",
+    "HandoverDeclined",
+    "HandoverOffered",
+    "HandoverWithdrawn",
+    "ModelRegistered",
+    "StatementCorrected",
+)
+"""Recorded events that can be a step of a battery's life or change what its page shows."""
+
+VOCABULARIES: dict[str, tuple[str, ...]] = {
+    "basis": ("rated capacity", "measured capacity", "recorded in the file", "declared, not recorded"),
+    "category": CATEGORIES,
+    "cause": ("typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"),
+    "class": CLASSES,
+    "event": EVENTS,
+    "fact": (
+        "category",
+        "chemistry",
+        "facility",
+        "maker",
+        "manufactured_on",
+        "mass_g",
+        "model",
+        "nominal_voltage_mv",
+        "rated_capacity_mah",
+        "voltage_max_mv",
+        "voltage_min_mv",
+    ),
+    "note": ("one_demo",),
+    "predicate": ("at_least", "at_most"),
+    "quantity": (*UNITS, CURVE_QUANTITY),
+    "register": REGISTERS,
+    "registers": REGISTERS,
+    "state": STATES,
+    "status": STATUSES,
+}
+"""Kind -> its words; the catalogue's key is `KIND.WORD`, with underscores for what is no letter or digit."""
