@@ -1,7 +1,8 @@
 """`cellvow handover`: who holds a battery, who owns it, who answers for it - moved in two steps, both signed."""
 
 import dataclasses
-from typing import Annotated, Literal
+from enum import StrEnum
+from typing import Annotated
 
 import typer
 
@@ -12,9 +13,15 @@ from cellvow.cli.parsing import parse_battery
 from cellvow.cli.writing import perform
 
 app = make_app("Hand a battery over: one side offers, the other accepts.")
-RegisterName = Literal["custody", "ownership", "responsibility"]
-ALL_REGISTERS: tuple[RegisterName, ...] = ("custody", "ownership", "responsibility")
 _DONE = {"accept": "is accepted", "decline": "is declined", "withdraw": "is withdrawn"}
+
+
+class RegisterName(StrEnum):
+    """A register that can pass on."""
+
+    CUSTODY = "custody"
+    OWNERSHIP = "ownership"
+    RESPONSIBILITY = "responsibility"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -48,7 +55,8 @@ def offer(options: Offer) -> Answer:
     """Offer a battery to another member; nothing moves before he accepts."""
     from cellvow.workspace import commands
 
-    battery, registers = parse_battery(options.battery), tuple(options.register) or ALL_REGISTERS
+    battery = parse_battery(options.battery)
+    registers = tuple(str(one) for one in options.register or RegisterName)
     return perform(
         options.workspace,
         f"{battery} is offered to {options.to}: {', '.join(registers)}.",

@@ -12,7 +12,6 @@ from cellvow.core.primitives.quantity import UNITS
 if TYPE_CHECKING:
     from cellvow.core.ledger.genesis import Accreditation
 
-_LINK = re.compile(r"^(?:https?://[^/?#]+)?/?(01/[^?#]*?)/?(?:[?#].*)?\Z")
 _PREDICATE = re.compile(r"^([a-z][a-z0-9_]*)\s*(>=|<=)\s*(-?[0-9]{1,15})\Z")
 _DECLARATION = re.compile(r"^([a-z][a-z0-9_]*)=(-?[0-9]{1,15})\Z")
 _DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
@@ -30,8 +29,11 @@ class Threshold:
 
 def parse_battery(text: str) -> BatteryId:
     """The battery of an identifier or a GS1 Digital Link; raises `Malformed`."""
-    match = _LINK.match(text)
-    return parse_battery_id(match[1] if match else text)
+    if text.startswith(("http://", "https://", "/")):
+        from cellvow.passport.digital_link import parse_digital_link
+
+        return parse_digital_link(text)
+    return parse_battery_id(text)
 
 
 def parse_last_moment(day: str) -> int:

@@ -9,6 +9,7 @@ import typer
 from cellvow.cli.answer import Answer
 from cellvow.cli.command import command
 from cellvow.cli.options import BatteryArgument, ReadingOptions, opened_reading
+from cellvow.cli.pages import NO_ORIGIN, file_links, write_page
 from cellvow.cli.parsing import parse_battery
 from cellvow.cli.passport_text import describe_passport
 
@@ -28,6 +29,9 @@ class Showing(ReadingOptions):
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a page into this file.")
     ] = None
     lang: Annotated[Language, typer.Option(help="Language of the page.")] = "en"
+    origin: Annotated[str, typer.Option(help="Site that resolves the battery's code: what the QR on the page leads to.")] = (
+        NO_ORIGIN
+    )
 
 
 def add_passport(app: typer.Typer) -> None:
@@ -60,16 +64,9 @@ def show(options: Showing) -> Answer:
         return _unknown(battery)
     lines = describe_passport(passport)
     if options.html is not None:
-        write_page(passport, options.html, options.lang)
+        write_page(passport, options.html, options.lang, file_links(battery, options.origin))
         lines = [*lines, "", f"The page is in {options.html}."]
     return Answer({"passport": passport_document(passport)}, lines)
-
-
-def write_page(passport: "Passport", path: Path, locale: str) -> None:
-    """Write a passport as one page that needs nothing beside it."""
-    from cellvow.web import PageLinks, render_passport
-
-    path.write_text(render_passport(passport, locale=locale, links=PageLinks()), encoding="utf-8")
 
 
 def passport_document(passport: "Passport") -> dict[str, object]:

@@ -26,18 +26,15 @@ class Published:
     cosigned_by: tuple[str, ...] = ()
     refused: dict[str, str] = field(default_factory=dict)
     quorum: int = 0
+    level: str = "committed"
     failure: str | None = None
-
-    @property
-    def is_witnessed(self) -> bool:
-        """Whether as many witnesses cosigned as the trust file asks for, and it asks for any."""
-        return self.failure is None and 0 < self.quorum <= len(self.cosigned_by)
 
     def document(self) -> dict[str, object]:
         """The checkpoint for `--json`."""
         return {
             "cosigned_by": list(self.cosigned_by),
             "failure": self.failure,
+            "level": self.level,
             "quorum": self.quorum,
             "refused": self.refused,
             "size": self.size,
@@ -50,7 +47,7 @@ class Published:
         if not self.cosigned_by and not self.refused:
             return [f"  checkpoint of {self.size} leaves: committed, 0 witnesses"]
         names = ", ".join(self.cosigned_by) or "nobody"
-        level = "witnessed" if self.is_witnessed else f"committed, not witnessed ({self.quorum} needed)"
+        level = self.level if len(self.cosigned_by) >= self.quorum else f"committed, not witnessed ({self.quorum} needed)"
         refusals = [f"  not cosigned by {name}: {reason}" for name, reason in self.refused.items()]
         return [f"  checkpoint of {self.size} leaves: {level}, cosigned by {names}", *refusals]
 
@@ -87,7 +84,8 @@ def publish(session: "LedgerSession") -> Published:
         return Published(size=size, quorum=quorum, failure=str(error))
     cosigned = tuple(answer.name for answer in publication.answers if answer.cosigned_s is not None)
     refused = {answer.name: answer.reason for answer in publication.answers if answer.reason is not None}
-    return Published(size, cosigned, refused, quorum)
+    level = session.home.level_of(session.store, size - 1).value
+    return Published(size, cosigned, refused, quorum, level)
 
 
 def answer_of(sentence: str, receipted: "Receipted", published: Published) -> Answer:
@@ -100,7 +98,7 @@ def answer_of(sentence: str, receipted: "Receipted", published: Published) -> An
         "events": events,
         "height": receipted.height,
         "leaf": receipted.leaf,
-        "level": "witnessed" if published.is_witnessed else "committed",
+        "level": published.level,
         "statement": receipted.digest.hex(),
         "time_ms": receipted.time_ms,
         "txid": receipted.txid.hex(),

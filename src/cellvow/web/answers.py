@@ -12,6 +12,8 @@ from cellvow.web.vocabulary import CURVE_QUANTITY
 HEADLINE_FACTS = ("model", "category", "chemistry")
 """Facts that the headline says; they are listed once more only where they were corrected."""
 MAKER = "maker"
+QUANTITY_ORDER = ("state_of_health", "capacity", *UNITS)
+"""How good a battery still is, first as people ask it."""
 STEPS_OPEN_MAX = 30
 """Steps of a life shown at once; earlier ones are folded away."""
 
@@ -110,7 +112,7 @@ def health_rows(passport: Passport) -> tuple[HealthRow, ...]:
         sorted(
             rows,
             key=lambda row: (
-                _rank(row.measured.quantity, tuple(UNITS)),
+                _rank(row.measured.quantity, QUANTITY_ORDER),
                 -_rank(row.attested.evidence_class, CLASSES),
                 row.attested.source.height,
             ),

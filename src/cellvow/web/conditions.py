@@ -75,7 +75,7 @@ def _known_phrases(known: Mapping[str, str], wording: Wording) -> Iterator[Marku
 def _ranges(known: Mapping[str, str], wording: Wording) -> Iterator[Markup]:
     text = wording.catalogue.text
     for key, unit, low, high in (
-        ("condition.charge", "permille", "soc_low_permille", "soc_high_permille"),
+        ("condition.charge", "share_permille", "soc_low_permille", "soc_high_permille"),
         ("condition.window", "mV", "v_min_mv", "v_max_mv"),
         ("condition.rows", None, "first_row", "last_row"),
     ):

@@ -1,25 +1,30 @@
 """Where a page's links lead: given by whoever serves or writes the page, so that a page depends on no server."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 BUNDLE_SUFFIX = ".cvb"
+
+
+def _no_bundle(statement: str, index: int) -> None:  # noqa: ARG001 - for a page that stands alone
+    return None
 
 
 @dataclass(frozen=True, slots=True)
 class PageLinks:
     """The addresses around one passport page.
 
-    `digital_link` is the absolute address in the QR code. `bundle_of(statement, index)` is the address of a
-    statement's bundle, or None where this reader may not take it. `home` leads to the list of batteries, `languages`
-    are (catalogue, address) pairs; both may be left out. `witness_note` names what is to be said of the witnesses
-    (`note.NAME` in the catalogues: `one_demo` when one demonstration started them all).
+    `digital_link` is the absolute address in the QR code; without one the code carries the path alone, which names
+    the battery and leads nowhere. `bundle_of(statement, index)` is the address of a statement's bundle, or None where
+    this reader may not take it. `home` leads to the list of batteries, `languages` are (catalogue, address) pairs.
+    `witness_note` names what is to be said of the witnesses (`note.NAME` in the catalogues: `one_demo` when one
+    demonstration started them all).
     """
 
-    digital_link: str
-    bundle_of: Callable[[str, int], str | None]
+    digital_link: str | None = None
+    bundle_of: Callable[[str, int], str | None] = _no_bundle
     home: str | None = None
-    languages: tuple[tuple[str, str], ...] = field(default=())
+    languages: tuple[tuple[str, str], ...] = ()
     witness_note: str | None = None
 
 

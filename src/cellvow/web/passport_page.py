@@ -25,7 +25,7 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks)
     ensure(locale in LOCALES, f"there is no catalogue {locale}")
     wording = Wording(locale)
     catalogue = load_catalogue(locale)
-    alternative = catalogue.plain("code.alt", link=links.digital_link)
+    link = links.digital_link or f"/{passport.battery}"
     return render_page(
         "passport.html",
         locale,
@@ -34,7 +34,8 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks)
         is_owner=passport.audience is Audience.OWNER,
         ask=answers,
         model=_headline(passport),
-        qr=draw_qr(links.digital_link, title=alternative),
+        link=link,
+        qr=draw_qr(link, title=catalogue.plain("code.alt", link=link)),
         curve=None if passport.curve is None else draw_curve(passport.curve, wording),
         bundle=answers.choose_bundle(passport, links),
         file_name=_file_name,
@@ -57,7 +58,7 @@ def passport_document(passport: Passport, links: PageLinks) -> dict[str, Json]:
         if address is not None:
             bundles.append({"statement": statement, "index": index, "address": address})
     view: dict[str, Json] = msgspec.to_builtins(passport)
-    return {"digital_link": links.digital_link, "passport": view, "bundles": bundles}
+    return {"digital_link": links.digital_link or f"/{passport.battery}", "passport": view, "bundles": bundles}
 
 
 def _headline(passport: Passport) -> str:

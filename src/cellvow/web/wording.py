@@ -20,6 +20,7 @@ DISPLAY_UNITS: dict[str, tuple[str, int]] = {
     "uA": ("A", 6),
     "mC": ("°C", 3),
     "c_rate_permille": ("C", 3),
+    "share_permille": ("%", 1),
     "g": ("kg", 3),
 }
 """Unit of a scaled integer -> the unit people read, and by how many decimal places the point moves."""
@@ -67,7 +68,7 @@ class Wording:
 
     def share(self, permille: int) -> Markup:
         """A part of the whole in percent, without decimals that say nothing."""
-        return Markup("{}{}%").format(self.decimal(Decimal(permille).scaleb(-1), needed_decimals(permille, 1)), _NO_BREAK)
+        return self.quantity(permille, "share_permille")
 
     def decimal(self, number: Decimal, decimals: int) -> str:
         """A number with exactly so many decimals."""
@@ -76,19 +77,13 @@ class Wording:
 
     def day(self, time_ms: int) -> Markup:
         """The day (UTC) of a moment in milliseconds since 1970."""
-        moment = _moment(time_ms)
-        written = format_date(moment, "long", self._locale)
-        return Markup('<time datetime="{:%Y-%m-%d}">{}</time>').format(moment, written)
+        return Markup(format_date(_moment(time_ms), "long", self._locale))  # noqa: S704 - a date in words of the tables
 
     def moment(self, time_ms: int) -> Markup:
         """Day and minute (UTC)."""
         moment = _moment(time_ms)
-        written = self.catalogue.plain(
-            "time.moment",
-            day=Markup(format_date(moment, "long", self._locale)),  # noqa: S704 - a date of ours
-            time=Markup(format_time(moment, "short", tzinfo=UTC, locale=self._locale)),  # noqa: S704 - likewise
-        )
-        return Markup('<time datetime="{:%Y-%m-%dT%H:%MZ}">{}</time>').format(moment, written)
+        time = Markup(format_time(moment, "short", tzinfo=UTC, locale=self._locale))  # noqa: S704 - likewise
+        return self.catalogue.text("time.moment", day=self.day(time_ms), time=time)
 
     def written_day(self, text: str) -> Markup:
         """A day given as `YYYY-MM-DD`; any other text stands as it was written."""

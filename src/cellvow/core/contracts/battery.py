@@ -142,11 +142,19 @@ def require_day(day: str) -> None:
     require(number <= last, Reason.MALFORMED_MESSAGE, field="manufactured_on")
 
 
+def require_plausible(message: RegisterModel) -> None:
+    """Raise `Rejected` unless the declared values can be those of a battery."""
+    in_order = message.voltage_min_mv < message.voltage_max_mv
+    in_order = in_order and message.voltage_min_mv <= message.nominal_voltage_mv <= message.voltage_max_mv
+    require(in_order and message.rated_capacity_mah > 0, Reason.IMPLAUSIBLE_MODEL)
+
+
 # Handlers
 
 
 def _register_model(context: Context, message: RegisterModel) -> list[Event]:
     require_role(context, "manufacturer", "importer", "second_life_operator")
+    require_plausible(message)
     require(is_gtin(message.gtin), Reason.BAD_IDENTIFIER, gtin=message.gtin)
     key = model_key(message.gtin)
     require(context.get_bytes(key) is None, Reason.MODEL_EXISTS, gtin=message.gtin)

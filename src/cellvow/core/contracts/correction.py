@@ -24,6 +24,7 @@ from cellvow.core.contracts.battery import (
     derive_model,
     get_battery,
     model_key,
+    require_plausible,
     require_day,
 )
 from cellvow.core.contracts.contract import (
@@ -104,6 +105,7 @@ def _correct(context: Context, message: CorrectStatement) -> list[Event]:
 
 
 def _correct_model(context: Context, message: CorrectStatement, replacement: RegisterModel) -> None:
+    require_plausible(replacement)
     key = model_key(replacement.gtin)
     old = _get_corrected(context, message, ModelRecord, key)
     new = msgspec.structs.replace(derive_model(context, replacement), version=old.version + 1, corrects=old.provenance)

@@ -42,6 +42,7 @@ class Reason(IntEnum):
     BATTERY_EXISTS = 404
     UNKNOWN_BATTERY = 405
     BAD_IDENTIFIER = 406
+    IMPLAUSIBLE_MODEL = 407
     NOT_IN_THE_REGISTER = 501
     UNKNOWN_ORGANISATION = 502
     OFFER_TO_ONESELF = 503
@@ -93,6 +94,7 @@ RULES: dict[Reason, str] = {
     Reason.BATTERY_EXISTS: "a battery with this identifier is registered already (Regulation (EU) 2023/1542: unique)",
     Reason.UNKNOWN_BATTERY: "no battery with this identifier is registered",
     Reason.BAD_IDENTIFIER: "the check digit of the GTIN is wrong",
+    Reason.IMPLAUSIBLE_MODEL: "a model has a capacity above zero, and minimum, nominal and maximum voltage in order",
     Reason.NOT_IN_THE_REGISTER: "the organisation does not stand in the register it wants to hand over",
     Reason.UNKNOWN_ORGANISATION: "no organisation with this identifier is a member",
     Reason.OFFER_TO_ONESELF: "a hand-over goes to another organisation",

@@ -182,27 +182,20 @@ function checkBlock(evidence) {
   return `The statement is in block ${block.height}, made at ${block.time_ms} ms, while the key was valid.`;
 }
 
-/** The value of a record: the document it is, or its bytes where it is none. */
-function recordValue({ key, value }) {
-  try {
-    return parseDocument(value, `The record ${key}`);
-  } catch (error) {
-    if (error instanceof Refused) return { bytes: toHex(value) };
-    throw error;
-  }
-}
-
 function checkState(evidence) {
   const { bundle, statement, key, note, block } = evidence;
   evidence.records = Object.create(null);
   const [state] = bundle.state;
   if (state === undefined) return "Whether the key was revoked is not shown.";
   const last = structures.parseBlock(state.body);
-  requireBlockLeaf(state.body, note.size - 1n, state.path, note, "The last block");
+  const index = BigInt(last.first_leaf) + BigInt(last.statements) + BigInt(last.evidence);
+  require(index === note.size - 1n, "The state's block is not the last one under the checkpoint.");
+  requireBlockLeaf(state.body, index, state.path, note, "The last block");
   for (const record of state.records) {
     const root = rootOfRecord(record.key, record.value, record.siblings);
     require(equalBytes(root, last.state_root), `The record ${record.key} is not in the state of the last block.`);
-    evidence.records[record.key] = recordValue(record);
+    const what = `The record ${record.key}`;
+    evidence.records[record.key] = structures.object(parseDocument(record.value, what), what);
   }
   const name = `key/${toHex(statement.kid)}`;
   require(Object.hasOwn(evidence.records, name), "The record of the signer's key is not among the records.");

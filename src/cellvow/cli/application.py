@@ -1,0 +1,65 @@
+"""The application: every command under its name, and the way in."""
+
+from typing import Annotated
+
+import typer
+
+from cellvow import __version__
+from cellvow.cli import attestations, batteries, bundles, founding, handovers, keys, witnesses
+from cellvow.cli.command import CONTEXT
+from cellvow.cli.demonstration import add_demo
+from cellvow.cli.examination import add_doctor
+from cellvow.cli.failures import MEANINGS
+from cellvow.cli.ledgers import add_ledger_commands
+from cellvow.cli.measurements import add_import
+from cellvow.cli.passports import add_passport
+from cellvow.cli.serving import add_serve
+from cellvow.cli.verification import add_verify
+
+_EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
+
+app = typer.Typer(
+    help="The signed life of batteries: from a cycler's file to a passport with an offline proof.",
+    epilog=f"\b\nBegin with:\n  cellvow demo\n  cellvow serve\n\n{_EXIT_CODES}",
+    no_args_is_help=True,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    context_settings=CONTEXT,
+)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"cellvow {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _begin(
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Say which version this is.")
+    ] = False,
+) -> None:
+    """Parsed before every command."""
+
+
+app.add_typer(founding.app, name="init")
+app.add_typer(keys.app, name="key")
+app.add_typer(batteries.app, name="battery")
+app.add_typer(handovers.app, name="handover")
+app.add_typer(batteries.correct_app, name="correct")
+add_import(app)
+app.add_typer(attestations.app, name="attest")
+add_passport(app)
+app.add_typer(bundles.app, name="bundle")
+add_verify(app)
+add_serve(app)
+app.add_typer(witnesses.app, name="witness")
+add_ledger_commands(app)
+add_demo(app)
+add_doctor(app)
+
+
+def main() -> None:
+    """Run the command line and exit with its code."""
+    app()

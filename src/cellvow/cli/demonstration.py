@@ -1,0 +1,202 @@
+"""`cellvow demo`: the main job from a real file to a proof, told as it happens; then an operator who cheats."""
+
+import dataclasses
+import json
+import os
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from importlib import resources
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cellvow.cli.answer import Answer, Report, print_lines, reporter
+from cellvow.cli.command import Options, command
+from cellvow.cli.failures import ExitCode, WrongUsage
+from cellvow.cli.passport_text import describe_passport
+from cellvow.core.primitives.errors import OperationalError, VerificationError
+
+if TYPE_CHECKING:
+    from cellvow.passport.view import Passport
+    from cellvow.workspace.demo import Demo
+
+OWNER = "buyer"
+PAGES = "pages"
+WITNESS_NOTE = "one_demo"
+"""The three witnesses were started by one demonstration: mechanism, not independence."""
+VERIFY_TIMEOUT_S = 60
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Demonstration(Options):
+    """Options of `demo`."""
+
+    folder: Annotated[Path, typer.Option(file_okay=False, help="Where everything goes.")] = Path("demo")
+    data: Annotated[
+        Path | None,
+        typer.Option(exists=True, dir_okay=False, help="Your own measurement instead of the real one that is fetched."),
+    ] = None
+    rated_ah: Annotated[float | None, typer.Option(help="Rated capacity, Ah, of the cell in --data.")] = None
+    measurement: Annotated[
+        Path,
+        typer.Option(envvar="CELLVOW_MEASUREMENT", help="Cache that holds the real measurement; without: simulated."),
+    ] = Path(".cache/measurement")
+    attack: Annotated[
+        bool, typer.Option("--attack", help="Then let a dishonest operator cheat three times, and see who notices.")
+    ] = False
+    fresh: Annotated[bool, typer.Option("--fresh", help="Replace an earlier demonstration in the folder.")] = False
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Verdict:
+    """What one verifier said of the certificate's bundle."""
+
+    verifier: str
+    holds: bool
+    steps: int
+    reason: str | None
+
+
+def add_demo(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(
+        app,
+        "demo",
+        examples=("cellvow demo", "cellvow demo --data cell.csv --rated-ah 33.1", "cellvow demo --attack"),
+    )(demonstrate)
+
+
+def demonstrate(options: Demonstration) -> Answer:
+    """Take one battery from a measurement to a passport with an offline proof, through five organisations.
+
+    An earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack a
+    dishonest operator works on copies; the demonstration is left as it is.
+    """
+    if options.rated_ah is not None and options.data is None:
+        raise WrongUsage("--rated-ah belongs to --data: the real measurement has its own rating")
+    report = reporter(as_json=options.as_json)
+    demo = _open(options, report)
+    try:
+        public, owned = _show(demo, options, report)
+        verdicts = _verify(demo, report)
+        noticed = _attack(demo, report) if options.attack else None
+    finally:
+        demo.close()
+    failed = [verdict for verdict in verdicts if not verdict.holds]
+    if failed:
+        raise VerificationError(f"{failed[0].verifier} refuses the demonstration's own proof: {failed[0].reason}")
+    document = {
+        "attacks": noticed,
+        "bundle": str(demo.bundle),
+        "folder": str(demo.folder),
+        "owner": owned,
+        "public": public,
+        "trust": str(demo.trust),
+        "verified_by": [dataclasses.asdict(verdict) for verdict in verdicts],
+    }
+    unnoticed = noticed is not None and not all(noticed.values())
+    return Answer(document, _next_steps(demo), exit_code=int(ExitCode.DOES_NOT_HOLD) if unnoticed else 0)
+
+
+def _open(options: Demonstration, report: Report) -> "Demo":
+    """The demonstration: an earlier one that was finished, or a new one."""
+    from cellvow.workspace.demo import DemoInput, clear_demo, open_demo, run_demo
+
+    earlier = open_demo_if_whole(options.folder) and not options.fresh and options.data is None
+    if earlier:
+        report(f"{options.folder} holds a demonstration: it is shown again. --fresh makes a new one.")
+        return open_demo(options.folder, report)
+    if options.folder.exists():
+        clear_demo(options.folder)
+    return run_demo(options.folder, DemoInput(options.data, options.rated_ah, options.measurement), report)
+
+
+def open_demo_if_whole(folder: Path) -> bool:
+    """Whether a demonstration was run into the folder to its end: the verifier is written last."""
+    from cellvow.workspace.demo import Demo
+
+    demo = Demo(folder, lambda _: None)
+    return demo.trust.is_file() and demo.verifier.is_file()
+
+
+def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[str, object], dict[str, object]]:
+    """Both views in the terminal and as pages; their documents."""
+    from cellvow.cli.pages import write_page_with_proofs
+    from cellvow.cli.passports import passport_document
+    from cellvow.passport.view import Audience
+    from cellvow.workspace.demo import BATTERY
+    from cellvow.workspace.passports import PassportReader
+
+    folder = demo.folder / PAGES / BATTERY
+    reader = PassportReader(demo.home, demo.workspaces[OWNER])
+    documents = []
+    for number, audience, name in ((8, Audience.PUBLIC, "index.html"), (9, Audience.OWNER, "owner.html")):
+        passport = write_page_with_proofs(reader, BATTERY, audience, folder / name, WITNESS_NOTE)
+        if passport is None:
+            raise OperationalError(f"{demo.folder} holds no passport of {BATTERY}: `cellvow demo --fresh` makes one")
+        who = "a stranger" if audience is Audience.PUBLIC else "its owner"
+        report(f"{number}  The passport as {who} sees it; as a page: {folder / name}")
+        _print_passport(passport, options)
+        documents.append(passport_document(passport))
+    return documents[0], documents[1]
+
+
+def _print_passport(passport: "Passport", options: Demonstration) -> None:
+    if not options.as_json:
+        print_lines(["", *describe_passport(passport), ""])
+
+
+def _verify(demo: "Demo", report: Report) -> list[Verdict]:
+    """The certificate's bundle, checked by fresh processes that know the bundle and the trust file alone."""
+    if not demo.bundle.is_file():
+        report("10 Nothing could be determined from the measurement, so there is no certificate to verify.")
+        return []
+    report("10 A fresh process checks the certificate from two files, without network and without us.")
+    isolated = [sys.executable, "-I", str(demo.verifier), str(demo.bundle), "--trust", str(demo.trust), "--json"]
+    verdicts = [_ask("cellvow-verify.pyz", isolated)]
+    node = shutil.which("node")
+    if node is None:
+        report("     verify.js: not run, Node.js was not found")
+    else:
+        script = resources.files("cellvow.verify") / "javascript" / "verify.js"
+        verdicts.append(_ask("verify.js", [node, str(script), str(demo.bundle), str(demo.trust), "--json"]))
+    for verdict in verdicts:
+        word = f"all {verdict.steps} checks hold" if verdict.holds else f"DOES NOT HOLD: {verdict.reason}"
+        report(f"     {verdict.verifier}: {word}")
+    return verdicts
+
+
+def _ask(name: str, arguments: Sequence[str]) -> Verdict:
+    """One verifier's verdict, in a process that inherits nothing but the way to its libraries."""
+    environ = {key: os.environ[key] for key in ("PATH", "LD_LIBRARY_PATH", "DYLD_LIBRARY_PATH") if key in os.environ}
+    try:
+        answer = subprocess.run(  # noqa: S603 - our own verifier, arguments of our own
+            arguments, capture_output=True, text=True, check=False, timeout=VERIFY_TIMEOUT_S, env=environ
+        )
+        said = json.loads(answer.stdout)
+    except (OSError, subprocess.TimeoutExpired, json.JSONDecodeError) as error:
+        raise OperationalError(f"{name} gave no answer: {error}") from error
+    reason = said.get("reason")
+    holds = answer.returncode == 0 and said.get("ok") is True
+    return Verdict(name, holds, len(said.get("steps", ())), None if reason is None else str(reason))
+
+
+def _attack(demo: "Demo", report: Report) -> dict[str, dict[str, str]]:
+    """Who noticed each attack, in their words, by the attack's name."""
+    from cellvow.workspace.attack import run_attacks
+
+    report("")
+    report("A dishonest operator holds the database and the log's key, not the members' keys:")
+    with tempfile.TemporaryDirectory(prefix="cellvow-attack-") as scratch:
+        return {one.attack: dict(one.by) for one in run_attacks(demo.folder, Path(scratch), report)}
+
+
+def _next_steps(demo: "Demo") -> list[str]:
+    lines = ["", "See the pages:       cellvow serve" + ("" if demo.folder == Path("demo") else f" --ledger {demo.ledger}")]
+    if demo.bundle.is_file():
+        lines.append(f"Check the proof:     python3 {demo.verifier} {demo.bundle} --trust {demo.trust}")
+    return [*lines, f"Replay the ledger:   cellvow fsck {demo.ledger}", "Cheat, and be seen:  cellvow demo --attack"]

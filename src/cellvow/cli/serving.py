@@ -1,0 +1,143 @@
+"""`cellvow serve`: the passports of a ledger as pages, for everybody and for the owner of a workspace."""
+
+import dataclasses
+import secrets
+import sys
+import threading
+import webbrowser
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from cellvow.cli.answer import Answer
+from cellvow.cli.command import command
+from cellvow.cli.listening import Listener
+from cellvow.cli.options import ReadingOptions
+from cellvow.core.primitives.errors import fail
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cellvow.core.primitives.identifier import BatteryId
+    from cellvow.node.home import NodeHome
+    from cellvow.passport.view import Audience, Passport
+    from cellvow.workspace.passports import PassportReader
+    from cellvow.workspace.workspace import Workspace
+
+DEMO_LEDGER, DEMO_WORKSPACE = Path("demo/ledger"), Path("demo/buyer")
+TOKEN_BYTES = 32
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class Serving(ReadingOptions):
+    """Options of `serve`."""
+
+    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's are seen by others.")] = (
+        "127.0.0.1"
+    )
+    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0
+
+
+class NoPassports:
+    """What is served before there is a ledger: nothing, and the pages say what to do first."""
+
+    def batteries(self, after: str = "", limit: int = 50) -> "list[BatteryId]":  # noqa: ARG002 - as the port has it
+        """No battery."""
+        return []
+
+    def passport(self, battery: str, audience: "Audience") -> "Passport | None":  # noqa: ARG002 - likewise
+        """No passport."""
+        return None
+
+    def bundle(self, battery: str, statement: str, index: int, audience: "Audience") -> bytes | None:  # noqa: ARG002
+        """No bundle: the arguments are those of the port."""
+        return None
+
+
+@dataclasses.dataclass(frozen=True, slots=True)
+class Shown:
+    """What is served: a source of passports, and the workspace whose view its owner's link opens."""
+
+    source: "PassportReader | NoPassports"
+    workspace: "Workspace | None"
+    note: str
+
+
+def add_serve(app: typer.Typer) -> None:
+    """Add the command to the application."""
+    command(
+        app,
+        "serve",
+        examples=("cellvow serve", "cellvow serve --workspace buyer --port 8000", "cellvow serve --ledger node"),
+    )(serve)
+
+
+def serve(options: Serving) -> Answer:
+    """Serve passport pages until interrupted; without a ledger or workspace, those of the demonstration in ./demo.
+
+    Only reads. With a workspace a second link opens its owner's view: whoever has that link sees what the owner sees.
+    The key in it is new at every start and is written nowhere.
+    """
+    from cellvow.api.pages import create_pages_app
+
+    shown = open_shown(options)
+    token = None if shown.workspace is None else secrets.token_urlsafe(TOKEN_BYTES)
+    listener = Listener.bind(options.host, options.port)
+    application = create_pages_app(shown.source, owner_token=token)
+    owner = None if token is None else _owner_link(listener.url, shown, token)
+
+    def listen() -> None:
+        if sys.stdout.isatty() and not options.as_json:
+            open_browser(listener.url)
+        try:
+            listener.run(application)
+        finally:
+            if shown.workspace is not None:
+                shown.workspace.close()
+
+    lines = [shown.note, f"  everybody's view: {listener.url}/"]
+    if owner is not None:
+        lines.append(f"  owner's view:     {owner}")
+    lines += ["Ctrl-C stops it."]
+    return Answer({"owner_url": owner, "url": f"{listener.url}/"}, lines, afterwards=listen)
+
+
+def open_shown(options: ReadingOptions) -> Shown:
+    """What the options name; without any, the demonstration's folders, or nothing where there are none."""
+    from cellvow.node.home import TRUST_FILE, NodeHome
+    from cellvow.workspace.passports import PassportReader
+    from cellvow.workspace.workspace import Workspace
+
+    ledger, folder = options.ledger, options.workspace
+    if ledger is None and folder is None:
+        if not (DEMO_LEDGER / TRUST_FILE).is_file():
+            return Shown(NoPassports(), None, "There is nothing to show yet: `cellvow demo` makes something first.")
+        ledger, folder = DEMO_LEDGER, DEMO_WORKSPACE
+    workspace = None if folder is None else Workspace(folder)
+    home = NodeHome(ledger) if ledger is not None else _home_of(workspace)
+    whose = "" if workspace is None else f", and {workspace.organisation}'s own view"
+    return Shown(PassportReader(home, workspace), workspace, f"Serving the passports of {home.folder}{whose}:")
+
+
+def open_browser(url: str) -> None:
+    """Open a window on the page; a browser that would take over this terminal is left alone."""
+    try:
+        browser = webbrowser.get()
+    except webbrowser.Error:
+        return
+    if isinstance(browser, webbrowser.GenericBrowser) and not isinstance(browser, webbrowser.BackgroundBrowser):
+        return
+    opening: Callable[[str], bool] = browser.open
+    threading.Thread(target=opening, args=(url,), daemon=True).start()
+
+
+def _owner_link(url: str, shown: Shown, token: str) -> str:
+    first = shown.source.batteries("", 1)
+    return f"{url}/{first[0] if first else ''}?key={token}"
+
+
+def _home_of(workspace: "Workspace | None") -> "NodeHome":
+    if workspace is None:
+        fail("neither a ledger nor a workspace was named, and the demonstration was not taken")
+    return workspace.home()
