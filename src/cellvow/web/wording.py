@@ -1,6 +1,6 @@
 """Numbers with their unit, days, moments and ages as a language writes them."""
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 
 from babel import Locale
@@ -88,10 +88,12 @@ class Wording:
     def written_day(self, text: str) -> Markup:
         """A day given as `YYYY-MM-DD`; any other text stands as it was written."""
         try:
-            day = datetime.strptime(text, "%Y-%m-%d").replace(tzinfo=UTC)
+            day = date.fromisoformat(text)
         except ValueError:
             return isolate_foreign(text)
-        return self.day(round(day.timestamp()) * 1000)
+        if day.isoformat() != text:
+            return isolate_foreign(text)
+        return Markup(format_date(day, "long", self._locale))  # noqa: S704 - likewise
 
     def age(self, time_ms: int, now_ms: int) -> Markup:
         """How long ago a moment was at `now_ms`, in days or more."""

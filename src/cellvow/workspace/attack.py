@@ -119,13 +119,14 @@ def rewrite_history(copy: Path, report: Report) -> Noticed:
     home = NodeHome(copy / "ledger")
     old = home.open_reader()
     folder = copy / "forged"
-    forged = _replay_without(old, folder, left_out=_find_block(old, b'"type":"OfferHandover"'))
+    height = _find_block(old, b'"type":"OfferHandover"')
+    forged = _replay_without(old, folder, left_out=height)
     old.close()
     for name in ("log.key", "trust.json", "genesis.json", "witnesses.json"):
         shutil.copy2(copy / "ledger" / name, folder / name)
-    digest, height = _first_statement(forged)
+    digest = _first_statement(forged)
     forged.close()
-    report(f"     History from block {height} on is another one, and the log's own key has signed it.")
+    report(f"     The hand-over of block {height} never happened, and the log's own key has signed that history.")
     by = {}
     with NodeHome(folder).open_session(now_ms) as session:
         publication = session.publish()
@@ -164,11 +165,9 @@ def _replay_without(old: LedgerStore, folder: Path, left_out: int) -> LedgerStor
     return store
 
 
-def _first_statement(store: LedgerStore) -> tuple[bytes, int]:
+def _first_statement(store: LedgerStore) -> bytes:
     block = next(store.blocks())
-    stored = store.statements(block.first_leaf, 1)[0]
-    last = store.last_block()
-    return stored.statement.envelope.digest, block.height if last is None else last.height
+    return store.statements(block.first_leaf, 1)[0].statement.envelope.digest
 
 
 def invent_laboratory(copy: Path, report: Report) -> Noticed:

@@ -170,6 +170,7 @@ def _found(demo: Demo) -> None:
         witness.add_log(ORIGIN, demo.home.describe()["log"])
         demo.home.add_witness(WitnessAddress(witness.vkey, str(folder.resolve())))
         witness.close()
+    demo.report("     Organisations, their roles and the laboratory's accreditation are invented for this demonstration.")
     demo.report("     Three witnesses watch its log. Started by one demonstration: mechanism, not independence.")
 
 
@@ -270,6 +271,8 @@ def _tell(demo: Demo, measurement: Measurement, evaluation: Evaluation) -> None:
         interval = result.interval
         span = f"[{interval.low}, {interval.high}] {result.unit}"
         demo.report(f"       {result.quantity:<16} {interval.value:>8} {span}, {result.evidence_class}")
+        if result.quantity == "state_of_health":
+            demo.report("       That is capacity against a rating at another rate: not a certified state of health.")
     for missing in evaluation.undetermined:
         demo.report(f"       {missing.quantity:<16} not determinable: {missing.reason}")
 
