@@ -1,6 +1,7 @@
 """What a command answers - a document for scripts, words and tables for people - and how it reaches the terminal."""
 
 import json
+import re
 import sys
 import textwrap
 from collections.abc import Callable, Iterator, Mapping, Sequence
@@ -10,7 +11,9 @@ from typing import TYPE_CHECKING, TextIO
 
 if TYPE_CHECKING:
     from rich.console import Console
-    from rich.table import Table as RichTable
+
+_COMMAND = re.compile(r" *(?:cellvow|python3) ")
+_LAST_COLUMN = re.compile(r".*\S {2,}(?=\S)")
 
 WIDTH = 80
 """Columns that every table fits."""
@@ -26,6 +29,7 @@ class Table:
 
     headings: tuple[str, ...]
     rows: tuple[tuple[str, ...], ...]
+    indent: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,7 +52,7 @@ def present(answer: Answer, *, as_json: bool) -> None:
 
 def print_document(document: Mapping[str, object]) -> None:
     """Write one JSON document on one line."""
-    sys.stdout.write(json.dumps(document, sort_keys=True, ensure_ascii=False) + "\n")
+    sys.stdout.write(json.dumps(document, sort_keys=True) + "\n")
     sys.stdout.flush()
 
 
@@ -58,9 +62,9 @@ def print_lines(lines: Sequence[str | Table], *, to_errors: bool = False) -> Non
     width = _width(stream)
     for line in lines:
         if isinstance(line, Table):
-            _console(stream, width).print(_rich_table(line))
+            _write(stream, _draw(line, _console(stream, width)))
         else:
-            stream.write(wrap(printable(line), width) + "\n")
+            _write(stream, wrap(printable(line), width) + "\n")
     stream.flush()
 
 
@@ -88,13 +92,18 @@ def printable(text: str) -> str:
 
 
 def wrap(text: str, width: int) -> str:
-    """The line broken at spaces, its continuations indented as it is; words that are too long stay whole."""
-    if len(text) <= width:
+    """The line broken at spaces, its continuations under its last column; words too long and commands stay whole."""
+    if len(text) <= width or _COMMAND.match(text):
         return text
-    indent = text[: len(text) - len(text.lstrip())]
-    return textwrap.fill(
-        text, width, subsequent_indent=indent + "  ", break_long_words=False, break_on_hyphens=False
-    )
+    column = _LAST_COLUMN.match(text[: width // 2])
+    hanging = column.end() if column else len(text) - len(text.lstrip()) + 2
+    return textwrap.fill(text, width, subsequent_indent=" " * hanging, break_long_words=False, break_on_hyphens=False)
+
+
+def _write(stream: TextIO, text: str) -> None:
+    """Letters that the terminal's encoding lacks become question marks, not a failure."""
+    encoding = stream.encoding or "utf-8"
+    stream.write(text.encode(encoding, "replace").decode(encoding))
 
 
 def _width(stream: TextIO) -> int:
@@ -111,13 +120,16 @@ def _console(stream: TextIO, width: int) -> "Console":
     return Console(file=stream, width=width, markup=False, highlight=False, emoji=False)
 
 
-def _rich_table(table: Table) -> "RichTable":
+def _draw(table: Table, console: "Console") -> str:
     from rich.box import SIMPLE_HEAD
+    from rich.padding import Padding
     from rich.table import Table as RichTable
 
-    rich_table = RichTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    drawn = RichTable(box=SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for heading in table.headings:
-        rich_table.add_column(heading, overflow="fold")
+        drawn.add_column(heading, overflow="fold")
     for row in table.rows:
-        rich_table.add_row(*(printable(cell) for cell in row))
-    return rich_table
+        drawn.add_row(*(printable(cell) for cell in row))
+    with console.capture() as capture:
+        console.print(Padding(drawn, (0, 0, 0, table.indent), expand=False))
+    return "".join(f"{line.rstrip()}\n" for line in capture.get().splitlines())

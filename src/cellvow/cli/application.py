@@ -1,8 +1,9 @@
 """The application: every command under its name, and the way in."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
+from typer.core import TyperGroup
 
 from cellvow import __version__
 from cellvow.cli import attestations, batteries, bundles, founding, handovers, keys, witnesses
@@ -18,9 +19,25 @@ from cellvow.cli.verification import add_verify
 
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
+STORY = (
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("import", "attest", "passport", "bundle", "verify", "witness", "publish", "fsck"),
+)
+"""The commands in the order a newcomer meets them."""
+
+
+class StoryGroup(TyperGroup):
+    """Lists the commands in the order of the story."""
+
+    def list_commands(self, ctx: Any) -> list[str]:  # noqa: ANN401 - typer's own context class moved
+        """The names, in order."""
+        return sorted(super().list_commands(ctx), key=STORY.index)
+
+
 app = typer.Typer(
     help="The signed life of batteries: from a cycler's file to a passport with an offline proof.",
     epilog=f"\b\nBegin with:\n  cellvow demo\n  cellvow serve\n\n{_EXIT_CODES}",
+    cls=StoryGroup,
     no_args_is_help=True,
     rich_markup_mode=None,
     pretty_exceptions_enable=False,

@@ -41,12 +41,13 @@ class ToAttest(WorkspaceOptions):
     """Options of `attest issue`."""
 
     battery: BatteryArgument
-    reference: Annotated[str, typer.Option(help="Your own number for it, like TEST-17; used once.")]
+    reference: Annotated[str, typer.Option(metavar="REF", help="Your own number for it, like TEST-17; used once.")]
     imported: Annotated[
         str | None, typer.Option("--from", metavar="NUMBER", help="The import to attest to, as `import` named it.")
     ] = None
     declare: Annotated[
-        list[str], typer.Option(metavar="QUANTITY=NUMBER", help="A value to declare, in whole units; nobody measured it.")
+        list[str],
+        typer.Option(metavar="QUANTITY=NUMBER", help="A value to declare, in whole units; nobody measured it."),
     ] = dataclasses.field(default_factory=list)
     certificate: Annotated[
         bool, typer.Option("--certificate", help="A certificate under your accreditation; needs --standard.")
@@ -94,7 +95,7 @@ class ToRevoke(WorkspaceOptions):
     """Options of `attest revoke`."""
 
     battery: BatteryArgument
-    reference: Annotated[str, typer.Option(help="Your number of the attestation to withdraw.")]
+    reference: Annotated[str, typer.Option(metavar="REF", help="Your number of the attestation to withdraw.")]
     cause: Annotated[Cause, typer.Option(help="Why it is withdrawn.")]
 
 
@@ -144,7 +145,9 @@ def _require_supported(threshold: Threshold, documents: Sequence["dict[str, Json
     if not holds:
         end = min(ends) if bound == "low" else max(ends)
         wish = threshold.comparison.replace("_", " ")
-        raise WrongUsage(f"{threshold.quantity} {wish} {threshold.threshold} is not supported: its interval ends at {end}")
+        raise WrongUsage(
+            f"{threshold.quantity} {wish} {threshold.threshold} is not supported: its interval ends at {end}"
+        )
 
 
 def _act_on_import(

@@ -18,8 +18,8 @@ if TYPE_CHECKING:
     from cellvow.node.home import LedgerSession
     from cellvow.workspace.workspace import Workspace
 
-app = make_app("Models and batteries: register and list them.")
-correct_app = make_app("Correct what one's own earlier statement said; both stay on the record.")
+app = make_app("Register and list models and batteries.")
+correct_app = make_app("Correct what one's own statement said.")
 Category = Literal["ev", "lmt", "industrial", "sli", "portable"]
 Cause = Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"]
 
@@ -30,13 +30,13 @@ class ModelToRegister(WorkspaceOptions):
 
     gtin: Annotated[str, typer.Argument(metavar="GTIN", help="The model's GTIN, 14 digits.")]
     category: Annotated[Category, typer.Option(help="Battery category of Regulation (EU) 2023/1542.")]
-    name: Annotated[str, typer.Option(help="The maker's name of the model.")]
-    chemistry: Annotated[str, typer.Option(help="Chemistry, like LFP-graphite.")]
-    rated_ah: Annotated[float, typer.Option(help="Rated capacity, Ah.")]
+    name: Annotated[str, typer.Option(metavar="NAME", help="The maker's name of the model.")]
+    chemistry: Annotated[str, typer.Option(metavar="TERM", help="Chemistry, like LFP-graphite.")]
+    rated_ah: Annotated[float, typer.Option(metavar="AH", help="Rated capacity, Ah.")]
     voltage_mv: Annotated[
         tuple[int, int, int], typer.Option(metavar="MIN NOMINAL MAX", help="Voltages in mV, lowest first.")
     ]
-    mass_g: Annotated[int, typer.Option(min=0, help="Mass, g.")]
+    mass_g: Annotated[int, typer.Option(metavar="G", min=0, help="Mass, g.")]
 
 
 @command(
@@ -79,7 +79,7 @@ class BatteryToRegister(WorkspaceOptions):
 
     battery: BatteryArgument
     manufactured_on: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Day of manufacture.")]
-    facility: Annotated[str, typer.Option(help="Where it was made.")]
+    facility: Annotated[str, typer.Option(metavar="PLACE", help="Where it was made.")]
 
 
 @command(
@@ -109,7 +109,7 @@ class Listing(ReadingOptions):
     """Options of `battery list`."""
 
     after: Annotated[str, typer.Option(metavar="BATTERY", help="Go on after this one.")] = ""
-    limit: Annotated[int, typer.Option(min=1, max=1000, help="At most so many.")] = 50
+    limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = 50
 
 
 @command(
@@ -134,7 +134,9 @@ def list_batteries(options: Listing) -> Answer:
         for one in passports
         if one is not None
     ]
-    listed = [{"battery": battery, "certificate": certificate, "status": status} for battery, status, certificate in rows]
+    listed = [
+        {"battery": battery, "certificate": certificate, "status": status} for battery, status, certificate in rows
+    ]
     document = {"batteries": listed, "after": options.after, "is_last": len(found) < options.limit}
     if not rows:
         return Answer(document, ["No battery is registered here yet: `cellvow battery new` registers one."])
@@ -150,7 +152,9 @@ class BirthToCorrect(WorkspaceOptions):
     manufactured_on: Annotated[
         str | None, typer.Option(metavar="YYYY-MM-DD", help="Right day of manufacture; without: as it stands.")
     ] = None
-    facility: Annotated[str | None, typer.Option(help="Right place of manufacture; without: as it stands.")] = None
+    facility: Annotated[
+        str | None, typer.Option(metavar="PLACE", help="Right place of manufacture; without: as it stands.")
+    ] = None
     cause: Annotated[Cause, typer.Option(help="Why it was wrong.")] = "typing_error"
 
 

@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cellvow.core.primitives.encoding import Json, parse_object
 
 if TYPE_CHECKING:
-    from cellvow.verify import Bundle, Inclusion
+    from cellvow.verify.bundle import Bundle, Inclusion
 
 
 def bundle_document(bundle: "Bundle") -> dict[str, object]:

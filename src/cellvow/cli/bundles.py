@@ -33,11 +33,13 @@ class BundleToMake(ReadingOptions):
     statement: Annotated[
         str, typer.Argument(metavar="[STATEMENT]", show_default=False, help="Digest of the statement, 64 hex digits.")
     ] = ""
-    index: Annotated[int, typer.Option(min=0, help="Which message of a batch.")] = 0
+    index: Annotated[int, typer.Option(metavar="N", min=0, help="Which message of a batch.")] = 0
     certificate: Annotated[
         str | None, typer.Option(metavar="REF", help="Instead: the attestation with this reference; needs --battery.")
     ] = None
-    battery: Annotated[str | None, typer.Option(help="The battery that the certificate is about.")] = None
+    battery: Annotated[
+        str | None, typer.Option(metavar="BATTERY", help="The battery that the certificate is about.")
+    ] = None
     issuer: Annotated[
         str | None, typer.Option(metavar="ORGANISATION", help="Who issued it; without: the workspace's organisation.")
     ] = None
@@ -79,7 +81,8 @@ def make(options: BundleToMake) -> Answer:
     document = {"bytes": len(data), "file": str(options.out), "index": index, "statement": digest.hex()}
     lines = [
         f"The bundle is in {options.out}: {len(data)} bytes, message {index} of statement {digest.hex()}.",
-        f"Whoever gets it checks it with: cellvow verify {options.out} --trust trust.json",
+        "Whoever gets it checks it with:",
+        f"  cellvow verify {options.out} --trust trust.json",
     ]
     return Answer(document, lines)
 
@@ -154,9 +157,7 @@ def _disclosed(options: BundleToMake, workspace: "Workspace | None") -> tuple[st
     return None if options.disclose == "all" else tuple(options.disclose.split(","))
 
 
-def _named_statement(
-    options: BundleToMake, store: "LedgerStore", workspace: "Workspace | None"
-) -> tuple[bytes, int]:
+def _named_statement(options: BundleToMake, store: "LedgerStore", workspace: "Workspace | None") -> tuple[bytes, int]:
     """The digest, and which message of the statement is meant."""
     if bool(options.statement) is (options.certificate is not None):
         raise WrongUsage("name either a STATEMENT or --certificate REF with --battery")

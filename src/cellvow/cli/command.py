@@ -1,7 +1,7 @@
 """How a command is made: a dataclass of options, a function from it to an `Answer`, examples, and `--json`.
 
-    @command(app, "list", examples=("cellvow key list --workspace lab",))
-    def list_keys(options: WorkspaceOptions) -> Answer:
+@command(app, "list", examples=("cellvow key list --workspace lab",))
+def list_keys(options: WorkspaceOptions) -> Answer:
 """
 
 import dataclasses
@@ -29,9 +29,7 @@ OptionsType = TypeVar("OptionsType", bound=Options)
 Run = Callable[[OptionsType], Answer]
 
 
-def command(
-    app: typer.Typer, name: str, *, examples: Sequence[str]
-) -> Callable[[Run[OptionsType]], Run[OptionsType]]:
+def command(app: typer.Typer, name: str, *, examples: Sequence[str]) -> Callable[[Run[OptionsType]], Run[OptionsType]]:
     """Register a function from an options dataclass to an `Answer` as a command; its docstring is the help text."""
 
     def register(run: Run[OptionsType]) -> Run[OptionsType]:

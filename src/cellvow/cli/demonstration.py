@@ -35,15 +35,26 @@ VERIFY_TIMEOUT_S = 60
 class Demonstration(Options):
     """Options of `demo`."""
 
-    folder: Annotated[Path, typer.Option(file_okay=False, help="Where everything goes.")] = Path("demo")
+    folder: Annotated[Path, typer.Option(metavar="DIR", file_okay=False, help="Where everything goes.")] = Path("demo")
     data: Annotated[
         Path | None,
-        typer.Option(exists=True, dir_okay=False, help="Your own measurement instead of the real one that is fetched."),
+        typer.Option(
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="Your own measurement instead of the real one that is fetched.",
+        ),
     ] = None
-    rated_ah: Annotated[float | None, typer.Option(help="Rated capacity, Ah, of the cell in --data.")] = None
+    rated_ah: Annotated[float | None, typer.Option(metavar="AH", help="Rated capacity, Ah, of the cell in --data.")] = (
+        None
+    )
     measurement: Annotated[
         Path,
-        typer.Option(envvar="CELLVOW_MEASUREMENT", help="Cache that holds the real measurement; without: simulated."),
+        typer.Option(
+            metavar="DIR",
+            envvar="CELLVOW_MEASUREMENT",
+            help="Cache that holds the real measurement; without: simulated.",
+        ),
     ] = Path(".cache/measurement")
     attack: Annotated[
         bool, typer.Option("--attack", help="Then let a dishonest operator cheat three times, and see who notices.")
@@ -71,9 +82,10 @@ def add_demo(app: typer.Typer) -> None:
 
 
 def demonstrate(options: Demonstration) -> Answer:
-    """Take one battery from a measurement to a passport with an offline proof, through five organisations.
+    """Take one battery from a measurement to an offline proof.
 
-    An earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack a
+    Five invented organisations, one real measurement, one passport, shown as a stranger and as its owner see it. An
+    earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack a
     dishonest operator works on copies; the demonstration is left as it is.
     """
     if options.rated_ah is not None and options.data is None:
@@ -196,7 +208,16 @@ def _attack(demo: "Demo", report: Report) -> dict[str, dict[str, str]]:
 
 
 def _next_steps(demo: "Demo") -> list[str]:
-    lines = ["", "See the pages:       cellvow serve" + ("" if demo.folder == Path("demo") else f" --ledger {demo.ledger}")]
+    elsewhere = "" if demo.folder == Path("demo") else f" --workspace {demo.folder / OWNER}"
+    lines = ["See the pages:", f"  cellvow serve{elsewhere}"]
     if demo.bundle.is_file():
-        lines.append(f"Check the proof:     python3 {demo.verifier} {demo.bundle} --trust {demo.trust}")
-    return [*lines, f"Replay the ledger:   cellvow fsck {demo.ledger}", "Cheat, and be seen:  cellvow demo --attack"]
+        check = f"  python3 {demo.verifier} {demo.bundle} --trust {demo.trust}"
+        lines += ["Check the proof, on any machine with Python:", check]
+    return [
+        "",
+        *lines,
+        "Replay the ledger:",
+        f"  cellvow fsck {demo.ledger}",
+        "Cheat, and be seen:",
+        "  cellvow demo --attack",
+    ]

@@ -24,9 +24,10 @@ def add_doctor(app: typer.Typer) -> None:
 
 
 def examine(options: ReadingOptions) -> Answer:
-    """Examine this installation, and the workspace or ledger named: each line is ok, look or broken.
+    """Say what is well, what wants a look, what is broken.
 
-    Changes nothing. Exit code 5 if something is broken.
+    Examines this machine, and the workspace or ledger named; says what to type. Changes nothing. Exit code 5 if
+    something is broken.
     """
     from cellvow.workspace.doctor import BROKEN, examine_installation
 

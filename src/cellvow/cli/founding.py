@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cellvow.node.home import NodeHome
     from cellvow.workspace.workspace import Workspace
 
-app = make_app("Make a workspace or a ledger, join one, name its witnesses.")
+app = make_app("Make workspaces and ledgers, join, name witnesses.")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,12 +26,14 @@ class WorkspaceToMake(Options):
     """Options of `init workspace`."""
 
     folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="An empty or new folder.")]
-    organisation: Annotated[str, typer.Option(help="Identifier: 2 to 32 of a-z, 0-9 and '-'.")]
-    name: Annotated[str, typer.Option(help="Display name; it is public.")]
-    role: Annotated[list[str], typer.Option(help=f"One or more of {', '.join(ROLES)}.")]
+    organisation: Annotated[str, typer.Option(metavar="ID", help="Identifier: 2 to 32 of a-z, 0-9 and '-'.")]
+    name: Annotated[str, typer.Option(metavar="NAME", help="Display name; it is public.")]
+    role: Annotated[list[str], typer.Option(metavar="ROLE", help=f"Repeat it for several of {', '.join(ROLES)}.")]
     accreditation: Annotated[
         list[str],
-        typer.Option(help="STANDARD:EDITION:QUANTITY,QUANTITY:YYYY-MM-DD (the last day it is valid)."),
+        typer.Option(
+            metavar="SCOPE", help="What it is accredited for: STANDARD:EDITION:QUANTITY,QUANTITY:LAST-DAY (YYYY-MM-DD)."
+        ),
     ] = dataclasses.field(default_factory=list)
 
 
@@ -59,11 +61,17 @@ def make_workspace(options: WorkspaceToMake) -> Answer:
     kids = {name: workspace.key(name).kid.hex() for name in workspace.keystore.names()}
     workspace.close()
     member = options.folder / MEMBER_FILE
-    document = {"folder": str(options.folder), "keys": kids, "member": str(member), "organisation": options.organisation}
+    document = {
+        "folder": str(options.folder),
+        "keys": kids,
+        "member": str(member),
+        "organisation": options.organisation,
+    }
     lines = [
         f"The workspace of {options.organisation} is in {options.folder}, with new keys.",
         *(f"  key {name:<14} {kid}" for name, kid in kids.items()),
-        f"Give {member} to whoever founds the ledger; then: cellvow init join {options.folder} --ledger DIR",
+        f"Give {member} to whoever founds the ledger. Then:",
+        f"  cellvow init join {options.folder} --ledger DIR",
     ]
     return Answer(document, lines)
 
@@ -73,10 +81,11 @@ class LedgerToMake(Options):
     """Options of `init ledger`."""
 
     folder: Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="A folder without a ledger.")]
-    chain_id: Annotated[str, typer.Option(help="Name of the ledger; statements are signed for it alone.")]
-    origin: Annotated[str, typer.Option(help="Name of its log on checkpoints, like example.org/log.")]
+    chain_id: Annotated[str, typer.Option(metavar="ID", help="Name of the ledger; statements are signed for it alone.")]
+    origin: Annotated[str, typer.Option(metavar="NAME", help="Name of its log on checkpoints, like example.org/log.")]
     member: Annotated[
-        list[Path], typer.Option(exists=True, dir_okay=False, help="A member.json; once for each organisation.")
+        list[Path],
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A member.json; once for each organisation."),
     ]
 
 
@@ -121,7 +130,7 @@ def make_ledger(options: LedgerToMake) -> Answer:
         *(f"  {member.organisation:<20} {member.name} ({', '.join(member.roles)})" for member in members),
         f"  genesis {genesis.digest.hex()}",
         *published.lines(),
-        f"Give {trust} to whoever wants to verify, by a way they trust. Next, in each workspace:",
+        f"Give {trust} to whoever wants to verify, by a way they trust. Next, for each workspace:",
         f"  cellvow init join WORKSPACE --ledger {options.folder}",
     ]
     return Answer(document, lines)
@@ -133,7 +142,10 @@ class Joining(Options):
 
     workspace: Annotated[Path, typer.Argument(metavar="WORKSPACE", file_okay=False, help="Folder of the workspace.")]
     ledger: Annotated[
-        Path, typer.Option("--ledger", "-l", envvar="CELLVOW_LEDGER", file_okay=False, help="Folder of the node.")
+        Path,
+        typer.Option(
+            "--ledger", "-l", metavar="DIR", envvar="CELLVOW_LEDGER", file_okay=False, help="Folder of the node."
+        ),
     ]
 
 
@@ -159,7 +171,7 @@ def join(options: Joining) -> Answer:
         receipted, published = submit_and_publish(workspace, commands.enrol)
     answer = answer_of(f"{workspace.organisation} has joined {chain_id}.", receipted, published)
     document = {**answer.document, "chain_id": chain_id, "kid": kid.hex(), "registered": True}
-    return Answer(document, [*answer.text, f"  its working key {kid.hex()} is in force from the next block on"])
+    return Answer(document, [*answer.text, f"  key {kid.hex()} is in force from the next block on"])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -167,8 +179,10 @@ class WitnessToName(Options):
     """Options of `init witness`."""
 
     ledger: Annotated[Path, typer.Argument(metavar="LEDGER", file_okay=False, help="Folder of the node.")]
-    vkey: Annotated[str, typer.Option(help="The witness's verifier key, as `cellvow witness show` prints it.")]
-    place: Annotated[str, typer.Option(help="URL of its service, or the folder it lies in.")]
+    vkey: Annotated[
+        str, typer.Option(metavar="KEY", help="The witness's verifier key, as `cellvow witness show` prints it.")
+    ]
+    place: Annotated[str, typer.Option(metavar="PLACE", help="URL of its service, or the folder it lies in.")]
 
 
 @command(

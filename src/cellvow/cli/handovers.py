@@ -12,7 +12,7 @@ from cellvow.cli.options import BatteryArgument, WorkspaceOptions
 from cellvow.cli.parsing import parse_battery
 from cellvow.cli.writing import perform
 
-app = make_app("Hand a battery over: one side offers, the other accepts.")
+app = make_app("Hand a battery over, signed by both sides.")
 _DONE = {"accept": "is accepted", "decline": "is declined", "withdraw": "is withdrawn"}
 
 
@@ -32,7 +32,10 @@ class Offer(WorkspaceOptions):
     to: Annotated[str, typer.Option(metavar="ORGANISATION", help="Who is to take it.")]
     register: Annotated[
         list[RegisterName],
-        typer.Option(help="What passes on: who holds it, who owns it, who answers for it. Without: all three."),
+        typer.Option(
+            metavar="REGISTER",
+            help="What passes on: custody, ownership or responsibility; repeat it. Without: all three.",
+        ),
     ] = dataclasses.field(default_factory=list)
 
 

@@ -21,7 +21,7 @@ if TYPE_CHECKING:
     from cellvow.workspace.keystore import SigningKey
     from cellvow.workspace.workspace import Workspace
 
-app = make_app("Keys of a workspace: list, make, register, revoke. Secrets are never shown.")
+app = make_app("Keys of a workspace; secrets are never shown.")
 Cause = Literal["leaver", "rotation", "lost", "compromised", "other"]
 KeyName = Annotated[str, typer.Argument(metavar="NAME", help="Name of the key in the workspace.")]
 
@@ -57,7 +57,11 @@ def make_key(options: NamedKey) -> Answer:
     """Make a new operational key; it signs nothing before it is registered."""
     with opened_workspace(options.workspace) as workspace:
         kid = workspace.keystore.new_key("operational", options.name).kid.hex()
-    sentences = [f"Key {options.name} is made: {kid}", f"Next: cellvow key register {options.name} -w {options.workspace}"]
+    sentences = [
+        f"Key {options.name} is made: {kid}",
+        "Next:",
+        f"  cellvow key register {options.name} --workspace {options.workspace}",
+    ]
     return Answer({"kid": kid, "kind": "operational", "name": options.name}, sentences)
 
 
@@ -67,7 +71,8 @@ class KeyToRegister(WorkspaceOptions):
 
     name: KeyName
     scope: Annotated[
-        list[str], typer.Option(help="A message type it may sign; repeat it. Without: all that is no key management.")
+        list[str],
+        typer.Option(metavar="MESSAGE", help="A message type it may sign; repeat it. Without: all but key management."),
     ] = dataclasses.field(default_factory=list)
     valid_until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Last day it may sign.")] = None
 
@@ -124,9 +129,7 @@ def resend(options: WorkspaceOptions) -> Answer:
         published = publish(session) if sent else None
     lines = [f"{sent} statements were sent again." if sent else "Nothing waits for an answer."]
     checkpoint = None if published is None else published.document()
-    return Answer(
-        {"checkpoint": checkpoint, "sent": sent}, [*lines, *([] if published is None else published.lines())]
-    )
+    return Answer({"checkpoint": checkpoint, "sent": sent}, [*lines, *([] if published is None else published.lines())])
 
 
 def _described_keys(workspace: "Workspace") -> list[dict[str, object]]:

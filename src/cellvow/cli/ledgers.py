@@ -31,9 +31,10 @@ def add_ledger_commands(app: typer.Typer) -> None:
 
 
 def check(options: ToCheck) -> Answer:
-    """Replay a ledger from its genesis and compare every outcome, leaf and record with what is kept.
+    """Replay a ledger from its genesis and compare everything.
 
-    Reads only, and works beside a writer. Ends with the first place that does not reproduce.
+    Every signature, outcome, leaf and record is computed anew and compared with what is kept. Reads only, and works
+    beside a writer. Ends with the first place that does not reproduce.
     """
     from cellvow.core.primitives.errors import VerificationError
     from cellvow.node.fsck import check_ledger
@@ -60,15 +61,16 @@ def check(options: ToCheck) -> Answer:
     if checked.checkpoint_size is not None:
         signed = f"the checkpoint of {checked.checkpoint_size} leaves is a prefix of it"
     lines = [
-        f"The ledger reproduces: {checked.blocks} blocks with {checked.statements} statements applied anew from genesis.",
+        f"The ledger reproduces: {checked.blocks} blocks, {checked.statements} statements applied anew from genesis.",
         f"Compared: every signature and outcome, {checked.leaves} leaves of the log, {checked.records} records.",
-        f"App hash {checked.app_hash.hex()}; {signed}.",
+        f"  root of the log {checked.app_hash[8:].hex()}",
+        f"Signed: {signed}.",
     ]
     return Answer(document, lines)
 
 
 def publish_head(options: LedgerOptions) -> Answer:
-    """Sign a checkpoint of the ledger's head and ask its witnesses to cosign it.
+    """Sign a checkpoint and ask the witnesses to cosign it.
 
     Commands that write do this by themselves; it is needed after a witness was away.
     """

@@ -1,6 +1,7 @@
 """`cellvow import`: from a cycler's file to results with an interval, and what cannot be determined and why."""
 
 import dataclasses
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -29,13 +30,23 @@ class Import(Options):
             metavar="FILE", exists=True, dir_okay=False, help="Bitrode CSV, Battery Data Format as CSV or Parquet."
         ),
     ]
-    rated_ah: Annotated[float | None, typer.Option(help="Rated capacity, Ah, to tell the state of health.")] = None
+    rated_ah: Annotated[
+        float | None, typer.Option(metavar="AH", help="Rated capacity, Ah, to tell the state of health.")
+    ] = None
     battery: Annotated[
-        str | None, typer.Option(help="Take the rated capacity of this battery's model (needs a workspace).")
+        str | None,
+        typer.Option(metavar="BATTERY", help="Take the rated capacity of this battery's model (needs a workspace)."),
     ] = None
     workspace: Annotated[
         Path | None,
-        typer.Option("--workspace", "-w", envvar="CELLVOW_WORKSPACE", file_okay=False, help="Keep it here, to attest."),
+        typer.Option(
+            "--workspace",
+            "-w",
+            metavar="DIR",
+            envvar="CELLVOW_WORKSPACE",
+            file_okay=False,
+            help="Keep it here, to attest.",
+        ),
     ] = None
 
 
@@ -52,10 +63,11 @@ def add_import(app: typer.Typer) -> None:
 
 
 def import_file(options: Import) -> Answer:
-    """Evaluate a cycler's file: capacity, energy, resistance and health, each with its interval.
+    """Evaluate a cycler's file: results with their intervals.
 
-    With a workspace the rows are archived as Parquet, the results go into its vault, and the answer names the number
-    that `cellvow attest --from` takes. Nothing goes onto a ledger.
+    Capacity, energy, resistance and health; what cannot be determined is named with the reason. With a workspace
+    the rows are archived as Parquet, the results go into its vault, and the answer names the number that `cellvow
+    attest --from` takes. Nothing goes onto a ledger.
     """
     from cellvow.evidence import evaluate_measurement, import_measurement
 
@@ -97,7 +109,7 @@ def describe_evaluation(evaluation: "Evaluation") -> list[str | Table]:
             lines += ["", *_describe_result(result)]
     for missing in evaluation.undetermined:
         lines += ["", f"{quantity_name(missing.quantity)}: not determinable", f"  {missing.reason}"]
-    return lines
+    return lines + _describe_caveats(evaluation.results)
 
 
 def _rows(evaluation: "Evaluation") -> tuple[tuple[str, ...], ...]:
@@ -115,16 +127,28 @@ def _rows(evaluation: "Evaluation") -> tuple[tuple[str, ...], ...]:
 
 def _describe_result(result: "Result") -> list[str]:
     conditions, bounds = result.conditions, result.interval
-    lines = [
-        f"{quantity_name(result.quantity)} {amount(bounds.value, result.unit)}"
-        f" (rows {conditions.first_row} to {conditions.last_row}, {bounds.coverage_permille / 10:g} % coverage)",
-        f"  by {result.method}",
+    total = sum(one.standard**2 for one in result.uncertainty)
+    by_size = sorted(result.uncertainty, key=lambda source: -source.standard)
+    shares = [(one.name, round(100 * one.standard**2 / total)) for one in by_size] if total else []
+    sources = ", ".join(f"{name} {share}%" for name, share in shares if share)
+    return [
+        f"{quantity_name(result.quantity)}: {result.method}",
+        f"  from rows {conditions.first_row} to {conditions.last_row}",
+        f"  {bounds.coverage_permille / 10:g} % interval, its variance by source: {sources or 'none'}",
     ]
-    total = sum(one.standard**2 for one in result.uncertainty) or 1.0
-    for one in sorted(result.uncertainty, key=lambda source: -source.standard):
-        share = 100 * one.standard**2 / total
-        lines.append(f"  uncertainty: {one.name}, {share:.0f} % of the variance ({one.basis})")
-    return lines + [f"  mind: {caveat}" for caveat in result.caveats]
+
+
+def _describe_caveats(results: Sequence["Result"]) -> list[str]:
+    """What to mind, each sentence once, with the quantities it concerns unless it concerns all."""
+    concerned: dict[str, list[str]] = {}
+    for result in results:
+        for caveat in result.caveats:
+            concerned.setdefault(caveat, []).append(quantity_name(result.quantity))
+    lines = []
+    for caveat, names in concerned.items():
+        whom = "" if len(names) == len(results) else f" ({', '.join(dict.fromkeys(names))})"
+        lines.append(f"Mind{whom}: {caveat}.")
+    return ["", *lines] if lines else []
 
 
 def _describe_keeping(imported: "Imported | None") -> list[str]:
@@ -132,8 +156,10 @@ def _describe_keeping(imported: "Imported | None") -> list[str]:
         return ["", "Nothing was kept: name a --workspace to keep it and attest to it."]
     return [
         "",
-        f"Kept as import {imported.number}: {imported.rows} rows archived, root {imported.root}",
-        f"Next: cellvow attest BATTERY --from {imported.number} --reference REF",
+        f"Kept as import {imported.number}: {imported.rows} rows archived.",
+        f"  root {imported.root}",
+        "Next:",
+        f"  cellvow attest BATTERY --from {imported.number} --reference REF",
     ]
 
 

@@ -27,7 +27,10 @@ class WorkspaceOptions(Options):
     """For commands that sign, or read what only the organisation has."""
 
     workspace: Annotated[
-        Path, typer.Option("--workspace", "-w", envvar="CELLVOW_WORKSPACE", file_okay=False, help=_WORKSPACE_HELP)
+        Path,
+        typer.Option(
+            "--workspace", "-w", metavar="DIR", envvar="CELLVOW_WORKSPACE", file_okay=False, help=_WORKSPACE_HELP
+        ),
     ]
 
 
@@ -36,7 +39,7 @@ class LedgerOptions(Options):
     """For commands about a node."""
 
     ledger: Annotated[
-        Path, typer.Option("--ledger", "-l", envvar="CELLVOW_LEDGER", file_okay=False, help=_LEDGER_HELP)
+        Path, typer.Option("--ledger", "-l", metavar="DIR", envvar="CELLVOW_LEDGER", file_okay=False, help=_LEDGER_HELP)
     ]
 
 
@@ -46,10 +49,13 @@ class ReadingOptions(Options):
 
     workspace: Annotated[
         Path | None,
-        typer.Option("--workspace", "-w", envvar="CELLVOW_WORKSPACE", file_okay=False, help=_WORKSPACE_HELP),
+        typer.Option(
+            "--workspace", "-w", metavar="DIR", envvar="CELLVOW_WORKSPACE", file_okay=False, help=_WORKSPACE_HELP
+        ),
     ] = None
     ledger: Annotated[
-        Path | None, typer.Option("--ledger", "-l", envvar="CELLVOW_LEDGER", file_okay=False, help=_LEDGER_HELP)
+        Path | None,
+        typer.Option("--ledger", "-l", metavar="DIR", envvar="CELLVOW_LEDGER", file_okay=False, help=_LEDGER_HELP),
     ] = None
 
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import replace
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -42,6 +43,7 @@ def write_page_with_proofs(
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = path.parent / f"{path.stem}-{BUNDLE_FOLDER}"
 
+    @cache
     def bundle_of(statement: str, index: int) -> str | None:
         from cellvow.web.links import bundle_file_name
 

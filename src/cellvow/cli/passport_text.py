@@ -1,159 +1,239 @@
-"""A passport in the terminal: the same questions in the same order as the page, in words and tables."""
+"""A passport in the terminal: the questions of the page in its order and its words, as lines and tables."""
 
 from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cellvow.cli.answer import Table
-from cellvow.cli.wording import amount, day, interval, moment, quantity_name
 
 if TYPE_CHECKING:
-    from cellvow.passport.view import Anchoring, Attested, Fact, Measured, Passport
+    from markupsafe import Markup
 
-FACTS = {
-    "category": "Category",
-    "chemistry": "Chemistry",
-    "facility": "Made in",
-    "maker": "Maker",
-    "manufactured_on": "Made on",
-    "mass_g": "Mass",
-    "model": "Model",
-    "nominal_voltage_mv": "Nominal voltage",
-    "rated_capacity_mah": "Rated capacity",
-    "voltage_max_mv": "Highest voltage",
-    "voltage_min_mv": "Lowest voltage",
-}
-CATEGORIES = {
-    "ev": "electric vehicle battery",
-    "industrial": "industrial battery",
-    "lmt": "light means of transport battery",
-    "portable": "portable battery",
-    "sli": "starting, lighting and ignition battery",
-}
-REGISTERS = {"custody": "Holds it", "ownership": "Owns it", "responsibility": "Answers for it"}
-STATES = {
-    "expired": "expired",
-    "invalidated": "no longer holds: the battery's record changed since",
-    "issued": "in force",
-    "revoked": "revoked by its issuer",
-    "superseded": "replaced by a newer one",
-}
-EVENTS = {
-    "AttestationIssued": "an attestation was issued",
-    "AttestationRevoked": "an attestation was revoked",
-    "AttestationSuperseded": "an attestation was replaced",
-    "BatteryRegistered": "registered",
-    "CertificateIssued": "a certificate was issued",
-    "HandoverAccepted": "a hand-over was accepted",
-    "HandoverDeclined": "a hand-over was declined",
-    "HandoverOffered": "a hand-over was offered",
-    "HandoverWithdrawn": "an offer was withdrawn",
-    "StatementCorrected": "an earlier statement was corrected",
-}
-COMPARISONS = {"at_least": "at least", "at_most": "at most"}
-UNITS_OF_PREDICATES = {
-    "capacity": "mAh",
-    "coulombic_efficiency": "ppm",
-    "energy": "mWh",
-    "resistance_10s": "uohm",
-    "state_of_health": "permille",
-}
+    from cellvow.passport.view import Attested, Fact, LifeStep, Measured, Passport
+    from cellvow.web.answers import HealthRow
+    from cellvow.web.wording import Wording
+
+_PAGE_MARKS = str.maketrans("", "", "\u00ad\u2068\u2069")
+"""Places to hyphenate and isolated writing directions: a terminal knows neither."""
 
 
-def describe_passport(passport: "Passport") -> list[str | Table]:
-    """The passport, heading by heading."""
+def describe_passport(passport: "Passport", language: str = "en") -> list[str | Table]:
+    """The passport, question by question, in one of the catalogues' languages."""
     from cellvow.passport.view import Audience
+    from cellvow.web.wording import Wording
 
+    words = _Words(Wording(language))
     is_owner = passport.audience is Audience.OWNER
-    view = "as its owner and those he lets see it" if is_owner else "as anybody sees it"
-    lines: list[str | Table] = [f"Battery {passport.battery}, {view}"]
+    lines: list[str | Table] = [passport.battery, words.text(f"audience.{passport.audience.value}")]
     if passport.is_simulated:
-        lines.append("SIMULATED: some evidence below comes from a model, not from a measurement.")
-    lines += ["", "Is it safe?", "  Not known: this ledger cannot record incidents yet.", f"  Status: {passport.status}"]
-    lines += ["", "What is it?", *_facts((*passport.model, *passport.identity))]
-    lines += ["", "Who answers for it?", *_registers(passport)]
-    lines += ["", "What are its tests worth?", *_attestations(passport.attestations, is_owner=is_owner)]
-    if passport.life:
-        lines += ["", "What happened to it?", *_life(passport)]
-    return [*lines, "", "Is this genuine?", *_anchoring(passport.anchoring)]
+        lines.append(f"{words.text('simulated.title').upper()} {words.text('simulated.text')}")
+    lines += _safety(passport, words) + _identity(passport, words) + _responsibility(passport, words)
+    lines += _certificates(passport, words, is_owner=is_owner)
+    if is_owner:
+        lines += _health(passport, words) + _life(passport, words)
+    return lines + _genuine(passport, words)
 
 
-def _facts(facts: Sequence["Fact"]) -> list[str]:
-    lines = []
-    for fact in facts:
-        before = "" if fact.corrected_from is None else f" (corrected; it said {_shown(fact, fact.corrected_from)})"
-        lines.append(f"  {FACTS.get(fact.name, fact.name):<16} {_shown(fact, fact.value)}{before}")
+class _Words:
+    """The page's texts without their markup."""
+
+    def __init__(self, wording: "Wording") -> None:
+        self.wording = wording
+
+    def text(self, key: str, **parameters: str) -> str:
+        return plain(self.wording.catalogue.text(key, **parameters))
+
+    def term(self, kind: str, word: str, **parameters: str) -> str:
+        return plain(self.wording.catalogue.term(kind, word, **parameters))
+
+    def count(self, key: str, number: int) -> str:
+        return plain(self.wording.count(key, number))
+
+    def heading(self, key: str) -> list[str | Table]:
+        return ["", self.text(key)]
+
+    def quantity(self, number: int, unit: str | None) -> str:
+        return plain(self.wording.quantity(number, unit))
+
+    def day(self, time_ms: int) -> str:
+        return plain(self.wording.day(time_ms))
+
+
+def plain(markup: "Markup") -> str:
+    """The text of a piece of a page: tags gone, entities resolved, spaces ordinary."""
+    return markup.striptags().translate(_PAGE_MARKS)
+
+
+def _safety(passport: "Passport", words: _Words) -> list[str | Table]:
+    return [
+        *words.heading("safe.title"),
+        f"  {words.text('safe.answer')} {words.text('safe.why')}",
+        f"  {words.text('safe.status', status=words.term('status', passport.status))}",
+    ]
+
+
+def _identity(passport: "Passport", words: _Words) -> list[str | Table]:
+    facts = (*passport.model, *passport.identity)
+    names = [words.term("fact", fact.name) for fact in facts]
+    width = max((len(name) for name in names), default=0)
+    lines = words.heading("what.title")
+    for name, fact in zip(names, facts, strict=True):
+        before = ""
+        if fact.corrected_from is not None:
+            before = " " + words.text("fact.before", value=_fact(fact, fact.corrected_from, words))
+        lines.append(f"  {name:<{width}}  {_fact(fact, fact.value, words)}{before}")
     return lines
 
 
-def _shown(fact: "Fact", value: str | int) -> str:
+def _fact(fact: "Fact", value: str | int, words: _Words) -> str:
+    if isinstance(value, int):
+        return words.quantity(value, fact.unit)
     if fact.name == "category":
-        return CATEGORIES.get(str(value), str(value))
-    return amount(value, fact.unit) if isinstance(value, int) else value
+        return words.term("category", value)
+    return plain(words.wording.written_day(value)) if fact.name == "manufactured_on" else value
 
 
-def _registers(passport: "Passport") -> list[str]:
-    return [
-        f"  {REGISTERS.get(one.register, one.register):<16} {one.name} ({one.organisation}) since {day(one.since_ms)}"
-        for one in passport.registers
-    ]
+def _responsibility(passport: "Passport", words: _Words) -> list[str | Table]:
+    from cellvow.web.answers import came_by_handover, order_registers
+
+    lines = words.heading("who.title")
+    for one in order_registers(passport):
+        key = "who.both" if came_by_handover(passport, one) else "who.one"
+        register = words.term("register", one.register)
+        lines.append(f"  {words.text(key, register=register, name=one.name, day=words.day(one.since_ms))}")
+    return lines if passport.registers else [*lines, f"  {words.text('who.nobody')}"]
 
 
-def _attestations(attestations: Sequence["Attested"], *, is_owner: bool) -> list[str | Table]:
-    if not attestations:
-        return ["  Nothing is certified." if not is_owner else "  Nothing is attested yet."]
-    lines: list[str | Table] = []
-    for one in attestations:
-        kind = "Certificate" if one.is_certificate else "Attestation"
-        lines.append(f"  {kind} {one.reference} by {one.source.name}: {STATES.get(one.state, one.state)}")
-        standard = "" if one.standard is None else f", {one.standard} edition {one.edition}"
-        lines.append(f"    {one.evidence_class}{standard}, by {one.method}, tested {day(one.tested_until_ms)}")
-        if one.valid_until_ms is not None:
-            lines.append(f"    valid until {day(one.valid_until_ms)}")
-        lines += [f"    its issuer vouches: {_predicate(*predicate)}" for predicate in one.predicates]
-        lines += _values(one.measured)
-    return lines
+def _certificates(passport: "Passport", words: _Words, *, is_owner: bool) -> list[str | Table]:
+    from cellvow.web.answers import certificates
+
+    found = certificates(passport)
+    in_force = sum(one.state == "issued" for one in found)
+    if in_force:
+        answer = words.count("certificate.yes", in_force)
+    else:
+        answer = words.text("certificate.ended" if found else "certificate.no")
+    lines = [*words.heading("certificate.title"), f"  {answer}"]
+    for one in found:
+        lines += _certificate(one, words, passport.anchoring.time_ms)
+    return [*lines, f"  {words.text('certificate.hidden')}"] if found and not is_owner else lines
 
 
-def _predicate(quantity: str, comparison: str, threshold: int) -> str:
-    bound = amount(threshold, UNITS_OF_PREDICATES.get(quantity))
-    return f"{quantity_name(quantity)} {COMPARISONS.get(comparison, comparison)} {bound}"
+def _certificate(one: "Attested", words: _Words, now_ms: int) -> list[str | Table]:
+    from cellvow.web.answers import quantities, unit_of
 
-
-def _values(measured: Sequence["Measured"]) -> list[str | Table]:
-    shown = [one for one in measured if one.value is not None]
-    if not shown:
-        names = ", ".join(quantity_name(one.quantity) for one in measured)
-        return [f"    values not shown to you: {names}"]
-    rows = tuple(
-        (quantity_name(one.quantity), amount(one.value or 0, one.unit), interval(one.low, one.high, one.unit), _cover(one))
-        for one in shown
+    head = words.text("certificate.head", reference=one.reference, name=one.source.name)
+    about = words.text("certificate.about", evidence=words.term("class", one.evidence_class))
+    named = ", ".join(words.term("quantity", quantity) for quantity in quantities(one))
+    tested = words.text(
+        "certificate.tested",
+        day=words.day(one.tested_until_ms),
+        age=plain(words.wording.age(one.tested_until_ms, now_ms)),
     )
-    return [Table(("    quantity", "value", "interval", "coverage"), tuple((f"    {a}", b, c, d) for a, b, c, d in rows))]
+    if one.valid_until_ms is not None:
+        tested += f", {words.text('certificate.valid_until', day=words.day(one.valid_until_ms))}"
+    lines: list[str | Table] = [f"  {head}: {words.term('state', one.state)}", f"    {about} {named}"]
+    for quantity, comparison, threshold in one.predicates:
+        bound = words.quantity(threshold, unit_of(quantity))
+        name = words.term("quantity", quantity)
+        lines.append(f"    {words.term('predicate', comparison, quantity=name, threshold=bound)}")
+    lines.append(f"    {tested}")
+    if one.standard is not None:
+        lines.append(f"    {words.text('certificate.standard', standard=one.standard, edition=one.edition or '')}")
+    return [*lines, f"    {words.text('certificate.method', method=one.method)}"]
 
 
-def _cover(measured: "Measured") -> str:
-    return "" if measured.coverage_permille is None else f"{measured.coverage_permille / 10:g} %"
+def _health(passport: "Passport", words: _Words) -> list[str | Table]:
+    from cellvow.web.answers import health_rows
+
+    lines, rows = words.heading("health.title"), health_rows(passport)
+    if not rows:
+        return [*lines, f"  {words.text('health.none')}", f"  {words.text('health.none_next')}"]
+    headings = tuple(words.text(f"health.{key}") for key in ("quantity", "class", "value", "signed"))
+    table = Table(headings, tuple(_health_cells(row, words) for row in rows), indent=2)
+    uncertified = any(_phrases(row.measured, words)[1] for row in rows)
+    note = [f"  {words.text('health.not_certified')}"] if uncertified else []
+    return [*lines, table, *_conditions(rows, words), *note]
 
 
-def _life(passport: "Passport") -> list[str]:
-    lines = []
+def _health_cells(row: "HealthRow", words: _Words) -> tuple[str, ...]:
+    measured, attested = row.measured, row.attested
+    return (
+        words.term("quantity", measured.quantity),
+        words.term("class", attested.evidence_class),
+        _value(measured, attested.source.name, words),
+        f"{attested.source.name}, {words.day(attested.tested_until_ms)}: {words.term('state', attested.state)}",
+    )
+
+
+def _conditions(rows: Sequence["HealthRow"], words: _Words) -> list[str]:
+    """Under which conditions values hold: a line for those that share them."""
+    shared: dict[tuple[str, str], list[str]] = {}
+    for row in rows:
+        phrases, _ = _phrases(row.measured, words)
+        if phrases:
+            quantity = words.term("quantity", row.measured.quantity)
+            shared.setdefault((row.attested.reference, ", ".join(phrases)), []).append(quantity)
+    return [f"  {reference}, {', '.join(names)}: {said}" for (reference, said), names in shared.items()]
+
+
+def _phrases(measured: "Measured", words: _Words) -> tuple[list[str], bool]:
+    from cellvow.web.conditions import phrase_conditions
+
+    said = phrase_conditions(measured, words.wording)
+    return [plain(phrase) for phrase in said.conditions], said.is_uncertified_health
+
+
+def _value(measured: "Measured", issuer: str, words: _Words) -> str:
+    if measured.value is None:
+        return words.text("health.not_shown", name=issuer)
+    if measured.low is None or measured.high is None:
+        return f"{words.quantity(measured.value, measured.unit)}, {words.text('health.no_interval')}"
+    spans = words.wording.span((measured.value, measured.low, measured.high), measured.unit)
+    value, low, high = (plain(one) for one in spans)
+    return f"{value} ({words.text('health.interval', low=low, high=high)})"
+
+
+def _life(passport: "Passport", words: _Words) -> list[str | Table]:
+    lines = words.heading("life.title")
     for step in passport.life:
-        details = ", ".join(value for name, value in step.detail if name != "cause")
-        corrected = " [corrected later]" if step.corrected else ""
-        lines.append(
-            f"  {moment(step.source.time_ms)}  {EVENTS.get(step.event, step.event)}"
-            f"{f' ({details})' if details else ''}, by {step.source.name}{corrected}"
-        )
-    return lines
+        corrected = f" [{words.text('life.corrected')}]" if step.corrected else ""
+        day = words.day(step.source.time_ms)
+        lines.append(f"  {day}  {_sentence(step, words).rstrip('.')} ({step.source.name}){corrected}")
+    return lines if passport.life else [*lines, f"  {words.text('life.none')}"]
 
 
-def _anchoring(anchoring: "Anchoring") -> list[str]:
-    if anchoring.size == 0:
-        return [f"  Ledger {anchoring.chain_id}, block {anchoring.height}; no checkpoint yet."]
-    names = ", ".join(anchoring.witnesses)
-    level = f"cosigned by {names}" if names else "committed, 0 witnesses"
-    return [
-        f"  Ledger {anchoring.chain_id}, block {anchoring.height} of {moment(anchoring.time_ms)}",
-        f"  Checkpoint of {anchoring.size} leaves under {anchoring.origin}: {level}",
-        "  Check it without us: `cellvow bundle`, then `cellvow verify` on another machine.",
-    ]
+def _sentence(step: "LifeStep", words: _Words) -> str:
+    from cellvow.web.vocabulary import EVENTS
+
+    if step.event not in EVENTS:
+        return words.text("life.unknown", event=step.event)
+    details = {name: _detail(name, text, words) for name, text in step.detail}
+    return words.term("event", step.event, name=step.source.name, **details)
+
+
+def _detail(name: str, text: str, words: _Words) -> str:
+    if name == "registers":
+        return ", ".join(words.term("registers", one) for one in text.split(", "))
+    if name == "cause":
+        return words.term("cause", text)
+    return plain(words.wording.written_day(text)) if name == "manufactured_on" else text
+
+
+def _genuine(passport: "Passport", words: _Words) -> list[str | Table]:
+    anchoring = passport.anchoring
+    lines = words.heading("genuine.title")
+    if anchoring.witnesses:
+        counted = words.count("genuine.witnessed", len(anchoring.witnesses))
+        lines.append(f"  {counted} {', '.join(anchoring.witnesses)}")
+    else:
+        lines.append(f"  {words.text('genuine.unwitnessed')}")
+    if not anchoring.size:
+        return [*lines, f"  {words.text('genuine.no_checkpoint')}"]
+    size = plain(words.wording.whole(anchoring.size))
+    place = words.text("genuine.checkpoint", size=size, origin=anchoring.origin, chain=anchoring.chain_id)
+    return [*lines, f"  {place}", f"  {_moment(passport, words)}"]
+
+
+def _moment(passport: "Passport", words: _Words) -> str:
+    moment = plain(words.wording.moment(passport.anchoring.time_ms))
+    return words.text("page.as_of", moment=moment, height=plain(words.wording.whole(passport.anchoring.height)))

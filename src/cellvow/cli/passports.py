@@ -24,14 +24,17 @@ class Showing(ReadingOptions):
     """Options of `passport`."""
 
     battery: BatteryArgument
-    public: Annotated[bool, typer.Option("--public", help="As a stranger sees it, though a workspace is named.")] = False
+    public: Annotated[bool, typer.Option("--public", help="As a stranger sees it, though a workspace is named.")] = (
+        False
+    )
     html: Annotated[
         Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write it as a page into this file.")
     ] = None
-    lang: Annotated[Language, typer.Option(help="Language of the page.")] = "en"
-    origin: Annotated[str, typer.Option(help="Site that resolves the battery's code: what the QR on the page leads to.")] = (
-        NO_ORIGIN
-    )
+    lang: Annotated[Language, typer.Option(help="Language of the answer and the page.")] = "en"
+    origin: Annotated[
+        str,
+        typer.Option(metavar="URL", help="Site that resolves the battery's code: what the QR on the page leads to."),
+    ] = NO_ORIGIN
 
 
 def add_passport(app: typer.Typer) -> None:
@@ -47,10 +50,10 @@ def add_passport(app: typer.Typer) -> None:
 
 
 def show(options: Showing) -> Answer:
-    """Show what a battery is, who answers for it, and what its tests are worth now.
+    """Show a battery's passport, as a stranger or its owner sees it.
 
-    With only a ledger: what everybody may see. With a workspace: what its organisation may see, and the values that
-    others have shown it.
+    What it is, who answers for it, what its tests are worth now. With only a ledger: what everybody may see. With a
+    workspace: what its organisation may see, and the values that others have shown it.
     """
     from cellvow.passport.view import Audience
     from cellvow.workspace.passports import PassportReader
@@ -62,7 +65,7 @@ def show(options: Showing) -> Answer:
         passport = PassportReader(home, workspace if is_owner else None).passport(battery, audience)
     if passport is None:
         return _unknown(battery)
-    lines = describe_passport(passport)
+    lines = describe_passport(passport, options.lang)
     if options.html is not None:
         write_page(passport, options.html, options.lang, file_links(battery, options.origin))
         lines = [*lines, "", f"The page is in {options.html}."]

@@ -33,10 +33,11 @@ TOKEN_BYTES = 32
 class Serving(ReadingOptions):
     """Options of `serve`."""
 
-    host: Annotated[str, typer.Option(help="Address to listen on; others than this machine's are seen by others.")] = (
-        "127.0.0.1"
-    )
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0
+    host: Annotated[
+        str,
+        typer.Option(metavar="ADDRESS", help="Address to listen on; others than this machine's are seen by others."),
+    ] = "127.0.0.1"
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 0
 
 
 class NoPassports:
@@ -74,10 +75,11 @@ def add_serve(app: typer.Typer) -> None:
 
 
 def serve(options: Serving) -> Answer:
-    """Serve passport pages until interrupted; without a ledger or workspace, those of the demonstration in ./demo.
+    """Serve passports as pages until interrupted.
 
-    Only reads. With a workspace a second link opens its owner's view: whoever has that link sees what the owner sees.
-    The key in it is new at every start and is written nowhere.
+    Without a ledger or workspace, those of the demonstration in ./demo. Only reads. With a workspace a second link
+    opens its owner's view: whoever has that link sees what the owner sees. The key in it is new at every start and
+    is written nowhere.
     """
     from cellvow.api.pages import create_pages_app
 

@@ -20,7 +20,10 @@ class ToVerify(Options):
     trust: Annotated[
         Path | None,
         typer.Option(
-            metavar="FILE", exists=True, dir_okay=False, help="What you take as given, from another source than the bundle."
+            metavar="FILE",
+            exists=True,
+            dir_okay=False,
+            help="What you take as given, from another source than the bundle.",
         ),
     ] = None
 
@@ -35,10 +38,11 @@ def add_verify(app: typer.Typer) -> None:
 
 
 def verify(options: ToVerify) -> Answer:
-    """Check a bundle offline: thirteen numbered checks, the first that fails is named.
+    """Check a bundle offline, in thirteen numbered checks.
 
-    Needs no network, no ledger and no trust in whoever handed it over. Without --trust it says whether the bundle is
-    consistent; it is then anchored to nothing. The same checks need only Python: cellvow-verify.pyz.
+    The first that fails is named. Needs no network, no ledger and no trust in whoever handed it over. Without
+    --trust it says whether the bundle is consistent; it is then anchored to nothing. The same checks need only
+    Python: cellvow-verify.pyz.
     """
     from cellvow.core.primitives.signature import is_valid, require_sound_library
     from cellvow.verify.command import describe, verified_document, verify_file

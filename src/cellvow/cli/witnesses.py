@@ -14,7 +14,7 @@ from cellvow.cli.command import Options, command, make_app
 if TYPE_CHECKING:
     from cellvow.node.witness import Witness
 
-app = make_app("Run a witness: it sees that logs only grow, and cosigns what it saw.")
+app = make_app("Run a witness: it sees that logs only grow.")
 FolderArgument = Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Folder of the witness.")]
 
 
@@ -29,7 +29,7 @@ class WitnessOptions(Options):
 class WitnessToMake(WitnessOptions):
     """Options of `witness init`."""
 
-    name: Annotated[str, typer.Option(help="Its name on cosignatures, like witness.example/north.")]
+    name: Annotated[str, typer.Option(metavar="NAME", help="Its name on cosignatures, like witness.example/north.")]
 
 
 @command(app, "init", examples=("cellvow witness init north --name witness.example/north",))
@@ -43,7 +43,8 @@ def make(options: WitnessToMake) -> Answer:
     lines = [
         f"The witness {options.name} is in {options.folder}.",
         f"  verifier key {vkey}",
-        f"Next: cellvow witness add-log {options.folder} --origin ORIGIN --vkey KEY-OF-THE-LOG",
+        "Next, with the name and key of a log:",
+        f"  cellvow witness add-log {options.folder} --origin NAME --vkey KEY",
     ]
     return Answer({"folder": str(options.folder), "name": options.name, "vkey": vkey}, lines)
 
@@ -52,14 +53,17 @@ def make(options: WitnessToMake) -> Answer:
 class LogToAdd(WitnessOptions):
     """Options of `witness add-log`."""
 
-    origin: Annotated[str, typer.Option(help="Name of the log, as its checkpoints bear it.")]
-    vkey: Annotated[str, typer.Option(help="Verifier key of the log: `log` in its trust.json.")]
+    origin: Annotated[str, typer.Option(metavar="NAME", help="Name of the log, as its checkpoints bear it.")]
+    vkey: Annotated[str, typer.Option(metavar="KEY", help="Verifier key of the log: `log` in its trust.json.")]
 
 
 @command(
     app,
     "add-log",
-    examples=("cellvow witness add-log north --origin packworks.example/log --vkey packworks.example/log+1a2b3c4d+AX...",),
+    examples=(
+        "cellvow witness add-log north --origin packworks.example/log \\",
+        "    --vkey packworks.example/log+1a2b3c4d+AX...",
+    ),
 )
 def add_log(options: LogToAdd) -> Answer:
     """Watch one more log, trusting its key. Its first checkpoint is then taken on trust."""
@@ -71,7 +75,8 @@ def add_log(options: LogToAdd) -> Answer:
         witness.close()
     lines = [
         f"{name} watches {options.origin} from now on.",
-        f"Its ledger names it with: cellvow init witness LEDGER --vkey {vkey} --place {options.folder}",
+        "Its ledger names it with:",
+        f"  cellvow init witness LEDGER --vkey {vkey} --place {options.folder}",
     ]
     return Answer({"name": name, "origin": options.origin, "vkey": vkey}, lines)
 
@@ -106,8 +111,8 @@ def show(options: WitnessOptions) -> Answer:
 class WitnessToRun(WitnessOptions):
     """Options of `witness run`."""
 
-    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1"
-    port: Annotated[int, typer.Option(min=0, max=65535, help="Port; 0 takes a free one.")] = 0
+    host: Annotated[str, typer.Option(metavar="ADDRESS", help="Address to listen on.")] = "127.0.0.1"
+    port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 0
 
 
 @command(app, "run", examples=("cellvow witness run north --port 8001",))

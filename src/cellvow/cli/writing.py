@@ -47,7 +47,9 @@ class Published:
         if not self.cosigned_by and not self.refused:
             return [f"  checkpoint of {self.size} leaves: committed, 0 witnesses"]
         names = ", ".join(self.cosigned_by) or "nobody"
-        level = self.level if len(self.cosigned_by) >= self.quorum else f"committed, not witnessed ({self.quorum} needed)"
+        level = (
+            self.level if len(self.cosigned_by) >= self.quorum else f"committed, not witnessed ({self.quorum} needed)"
+        )
         refusals = [f"  not cosigned by {name}: {reason}" for name, reason in self.refused.items()]
         return [f"  checkpoint of {self.size} leaves: {level}, cosigned by {names}", *refusals]
 

@@ -109,7 +109,7 @@ class LedgerStore:
         self._guard = threading.RLock()  # a connection serves one thread at a time
         connection.set_busy_timeout(_BUSY_MS)
         if self._value("PRAGMA user_version") != FORMAT:
-            connection.close()
+            self.close()
             raise OperationalError("the ledger file has another format than this version of the software reads")
 
     @classmethod
@@ -132,8 +132,12 @@ class LedgerStore:
         """Open for writing; raises `LedgerLocked` while another process does."""
         _require_ledger(folder)
         lock = WriterLock(folder)
-        connection = _connect(folder / LEDGER_FILE, apsw.SQLITE_OPEN_READWRITE)
-        _require_durable(connection)
+        try:
+            connection = _connect(folder / LEDGER_FILE, apsw.SQLITE_OPEN_READWRITE)
+            _require_durable(connection)
+        except OperationalError:
+            lock.release()
+            raise
         return cls(connection, lock)
 
     @classmethod

@@ -1,6 +1,6 @@
 """The code on a battery: its GS1 Digital Link as path, address and QR, and back to the battery it names.
 
-    https://passports.example/01/09506000134376/21/DEMO-0001
+https://passports.example/01/09506000134376/21/DEMO-0001
 """
 
 import re

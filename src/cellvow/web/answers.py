@@ -133,9 +133,15 @@ def choose_bundle(passport: Passport, links: PageLinks) -> BundleChoice | None:
 
 def has_members_only(passport: Passport, links: PageLinks) -> bool:
     """Whether the page shows a fact whose statement this reader may not take away."""
+    return any(links.bundle_of(source.statement, source.index) is None for source in list_sources(passport))
+
+
+def list_sources(passport: Passport) -> list[Source]:
+    """Who signed what the page shows, once for each fact."""
     sources = [fact.source for fact in (*passport.model, *passport.identity)]
-    sources += [one.source for one in (*passport.registers, *passport.attestations, *passport.life)]
-    return any(links.bundle_of(source.statement, source.index) is None for source in sources)
+    sources += [register.source for register in passport.registers]
+    sources += [attested.source for attested in passport.attestations]
+    return sources + [step.source for step in passport.life]
 
 
 def _rank(word: str, order: Sequence[str]) -> int:

@@ -1,4 +1,4 @@
-"""The geometry of a discharge curve: places in percent and in thousandths, so that it fits any width without a script."""
+"""The geometry of a discharge curve: places in percent and thousandths, to fit any width without a script."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -42,7 +42,7 @@ def draw_curve(curve: Curve, wording: Wording) -> CurvePicture | None:
     charges, voltages = zip(*curve.points, strict=True)
     charge_marks = choose_marks(min(charges), max(charges))
     voltage_marks = choose_marks(min(voltages), max(voltages))
-    across = (min(charges), max(max(charges), min(charges) + 1))
+    across = (min(charges), max(*charges, min(charges) + 1))
     up = (min(voltage_marks[0], *voltages), max(voltage_marks[-1], *voltages))
     line = " ".join(
         f"{_place(charge, across, GRID):.0f},{GRID - _place(voltage, up, GRID):.0f}" for charge, voltage in curve.points
@@ -55,7 +55,8 @@ def draw_curve(curve: Curve, wording: Wording) -> CurvePicture | None:
             if across[0] <= mark <= across[1]
         ),
         voltage_ticks=tuple(
-            Tick(f"{100 - _place(mark, up, 100):.1f}", _thousandths(mark, voltage_marks, wording)) for mark in voltage_marks
+            Tick(f"{100 - _place(mark, up, 100):.1f}", _thousandths(mark, voltage_marks, wording))
+            for mark in voltage_marks
         ),
         rows=tuple(
             (_thousandths(charge, charges, wording), _thousandths(voltage, voltages, wording))
@@ -68,7 +69,7 @@ def draw_curve(curve: Curve, wording: Wording) -> CurvePicture | None:
 
 
 def choose_marks(low: int, high: int) -> tuple[int, ...]:
-    """About five round numbers (steps of 1, 2 or 5 times a power of ten) that enclose the range; never fewer than two."""
+    """About five round numbers, by 1, 2 or 5 times a power of ten, that enclose the range; never fewer than two."""
     step = _round_step(max(1, high - low))
     first, last = low // step * step, -(-high // step) * step
     return tuple(range(first, max(last, first + step) + step, step))

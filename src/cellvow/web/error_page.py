@@ -34,9 +34,7 @@ class Problem(Enum):
 
 def render_problem(problem: Problem, *, locale: str = "en", home: str | None = None) -> str:
     """The page for a problem; `home` leads to the list of batteries."""
-    return render_page(
-        "problem.html", locale, name=problem.text, status=problem.status, home=home, languages=()
-    )
+    return render_page("problem.html", locale, name=problem.text, status=problem.status, home=home, languages=())
 
 
 def problem_document(problem: Problem, *, locale: str = "en", instance: str) -> dict[str, str | int]:

@@ -47,11 +47,7 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks)
 
 def passport_document(passport: Passport, links: PageLinks) -> dict[str, Json]:
     """The same content for programs: the view field by field, and where its proofs lie."""
-    sources = {(fact.source.statement, fact.source.index) for fact in (*passport.model, *passport.identity)}
-    sources |= {
-        (one.source.statement, one.source.index)
-        for one in (*passport.registers, *passport.attestations, *passport.life)
-    }
+    sources = {(source.statement, source.index) for source in answers.list_sources(passport)}
     bundles: list[Json] = []
     for statement, index in sorted(sources):
         address = links.bundle_of(statement, index)

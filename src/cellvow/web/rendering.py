@@ -16,16 +16,20 @@ def render_page(template: str, language: str, **context: object) -> str:
     """One complete HTML document in `language`; `context` holds what the template shows."""
     wording = Wording(language)
     catalogue = wording.catalogue
-    page = _environment().get_template(template).render(
-        context,
-        w=wording,
-        t=catalogue.text,
-        plain=catalogue.plain,
-        term=catalogue.term,
-        tag=catalogue.tag,
-        style=load_style(),
-        policy=page_policy(),
-        language_names=LANGUAGE_NAMES,
+    page = (
+        _environment()
+        .get_template(template)
+        .render(
+            context,
+            w=wording,
+            t=catalogue.text,
+            plain=catalogue.plain,
+            term=catalogue.term,
+            tag=catalogue.tag,
+            style=load_style(),
+            policy=page_policy(),
+            language_names=LANGUAGE_NAMES,
+        )
     )
     return "\n".join(stripped for line in page.splitlines() if (stripped := line.strip())) + "\n"
 

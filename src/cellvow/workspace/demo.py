@@ -170,7 +170,7 @@ def _found(demo: Demo) -> None:
         witness.add_log(ORIGIN, demo.home.describe()["log"])
         demo.home.add_witness(WitnessAddress(witness.vkey, str(folder.resolve())))
         witness.close()
-    demo.report("     Organisations, their roles and the laboratory's accreditation are invented for this demonstration.")
+    demo.report("     Organisations, roles and the laboratory's accreditation are invented for this demonstration.")
     demo.report("     Three witnesses watch its log. Started by one demonstration: mechanism, not independence.")
 
 

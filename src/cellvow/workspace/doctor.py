@@ -7,6 +7,7 @@ import socket
 import sys
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
 
@@ -233,9 +234,8 @@ def _examine_witnesses(home: NodeHome) -> Iterator[Finding]:
         remedy = "cellvow init witness LEDGER --vkey V --place URL: witnesses run by others make forks visible"
         yield Finding("witnesses", LOOK, "none: this ledger is committed, never witnessed", remedy)
     for address in addresses:
-        name = parse_vkey(address.vkey).name
-        subject = f"witness {name}"
-        yield _run(subject, lambda address=address, subject=subject: examine_witness(subject, address))
+        subject = f"witness {parse_vkey(address.vkey).name}"
+        yield _run(subject, partial(examine_witness, subject, address))
 
 
 def examine_witness(subject: str, address: WitnessAddress) -> Finding:

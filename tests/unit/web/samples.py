@@ -136,9 +136,7 @@ ANCHORING = Anchoring("cellvow-example", "log.example/passports", 12, ("witness.
 
 def registers(*names: str) -> tuple[Register, ...]:
     """The buyer in the named registers since the hand-over."""
-    return tuple(
-        Register(name, "secondlife", "Secondlife (invented)", ACCEPTED.time_ms, ACCEPTED) for name in names
-    )
+    return tuple(Register(name, "secondlife", "Secondlife (invented)", ACCEPTED.time_ms, ACCEPTED) for name in names)
 
 
 STRANGER = Passport(
@@ -195,7 +193,9 @@ SIMULATED = replace(
 )
 LONG_NAMES = replace(
     OWNER,
-    model=tuple(replace(fact, value=LONG) if fact.unit is None and fact.name != "category" else fact for fact in MODEL_FACTS),
+    model=tuple(
+        replace(fact, value=LONG) if fact.unit is None and fact.name != "category" else fact for fact in MODEL_FACTS
+    ),
     registers=tuple(replace(one, name=LONG) for one in OWNER.registers),
     attestations=tuple(replace(one, source=replace(one.source, name=LONG)) for one in OWNER.attestations),
     life=tuple(replace(one, source=replace(one.source, name=LONG)) for one in LIFE),
@@ -203,7 +203,9 @@ LONG_NAMES = replace(
 MANY_STEPS = replace(
     OWNER,
     life=tuple(
-        LifeStep("AttestationRevoked", (("reference", f"TEST-{number}"),), source("cellab", "Cellab (invented)", number))
+        LifeStep(
+            "AttestationRevoked", (("reference", f"TEST-{number}"),), source("cellab", "Cellab (invented)", number)
+        )
         for number in range(10, 210)
     ),
 )
@@ -215,7 +217,9 @@ def hostile_source(number: int) -> Source:
 
 
 _HOSTILE_VALUES = tuple(
-    Measured(name, HOSTILE, value, value, value, 950, ((HOSTILE, HOSTILE), ("caveat", HOSTILE), ("current_ua", HOSTILE)))
+    Measured(
+        name, HOSTILE, value, value, value, 950, ((HOSTILE, HOSTILE), ("caveat", HOSTILE), ("current_ua", HOSTILE))
+    )
     for name in (HOSTILE, "capacity")
     for value in (30_300, None)
 )
@@ -229,7 +233,9 @@ HOSTILE_PASSPORT = Passport(
         Fact("manufactured_on", HOSTILE, None, hostile_source(2), HOSTILE[:-1]),
         Fact(HOSTILE, 7, HOSTILE, hostile_source(2)),
     ),
-    registers=tuple(Register(name, HOSTILE, HOSTILE, NOON_MS, hostile_source(3)) for name in ("responsibility", HOSTILE)),
+    registers=tuple(
+        Register(name, HOSTILE, HOSTILE, NOON_MS, hostile_source(3)) for name in ("responsibility", HOSTILE)
+    ),
     attestations=tuple(
         Attested(
             reference=HOSTILE,
@@ -251,7 +257,9 @@ HOSTILE_PASSPORT = Passport(
         LifeStep(HOSTILE, ((HOSTILE, HOSTILE),), hostile_source(5)),
         LifeStep("BatteryRegistered", (("manufactured_on", HOSTILE),), hostile_source(5), corrected=True),
         LifeStep("StatementCorrected", (("cause", HOSTILE), ("reference", HOSTILE)), hostile_source(5)),
-        LifeStep("HandoverOffered", (("addressee", HOSTILE), ("registers", HOSTILE), ("name", HOSTILE)), hostile_source(5)),
+        LifeStep(
+            "HandoverOffered", (("addressee", HOSTILE), ("registers", HOSTILE), ("name", HOSTILE)), hostile_source(5)
+        ),
     ),
     curve=replace(CURVE, source=hostile_source(6)),
     anchoring=Anchoring(HOSTILE, HOSTILE, 12, (HOSTILE, HOSTILE), 9, NOON_MS),
