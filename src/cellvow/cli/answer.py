@@ -92,11 +92,16 @@ def printable(text: str) -> str:
 
 
 def wrap(text: str, width: int) -> str:
-    """The line broken at spaces, its continuations under its last column; words too long and commands stay whole."""
+    """The line broken at spaces, its continuations under its last column.
+
+    Commands stay whole, to be copied; so does a line with a word that does not fit beside its column.
+    """
     if len(text) <= width or _COMMAND.match(text):
         return text
     column = _LAST_COLUMN.match(text[: width // 2])
     hanging = column.end() if column else len(text) - len(text.lstrip()) + 2
+    if max(map(len, text.split())) > width - hanging:
+        return text
     return textwrap.fill(text, width, subsequent_indent=" " * hanging, break_long_words=False, break_on_hyphens=False)
 
 

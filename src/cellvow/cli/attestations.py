@@ -66,8 +66,10 @@ class ToAttest(WorkspaceOptions):
     "issue",
     examples=(
         "cellvow attest 01/09506000134376/21/PACK-0001 --from NUMBER --reference TEST-1 --workspace lab",
-        "cellvow attest 01/09506000134376/21/PACK-0001 --from NUMBER --reference TEST-2 --certificate \\",
-        "    --standard cellvow:dc-discharge:1 --predicate 'capacity>=26000' --workspace lab",
+        (
+            "cellvow attest 01/09506000134376/21/PACK-0001 --from NUMBER --reference TEST-2 "
+            "--certificate --standard cellvow:dc-discharge:1 --predicate 'capacity>=26000' --workspace lab"
+        ),
         "cellvow attest 01/09506000134376/21/PACK-0001 --declare state_of_health=960 --reference DECL-1 -w maker",
     ),
 )

@@ -43,8 +43,10 @@ class ModelToRegister(WorkspaceOptions):
     app,
     "model",
     examples=(
-        "cellvow battery model 09506000134376 --category ev --name 'Pouch 33' --chemistry LMO-graphite \\",
-        "    --rated-ah 33.1 --voltage-mv 3000 3750 4200 --mass-g 800 --workspace maker",
+        (
+            "cellvow battery model 09506000134376 --category ev --name 'Pouch 33' "
+            "--chemistry LMO-graphite --rated-ah 33.1 --voltage-mv 3000 3750 4200 --mass-g 800 --workspace maker"
+        ),
     ),
 )
 def register_model(options: ModelToRegister) -> Answer:
@@ -86,8 +88,10 @@ class BatteryToRegister(WorkspaceOptions):
     app,
     "new",
     examples=(
-        "cellvow battery new 01/09506000134376/21/PACK-0001 --manufactured-on 2026-05-17 \\",
-        "    --facility 'Plant 1' --workspace maker",
+        (
+            "cellvow battery new 01/09506000134376/21/PACK-0001 --manufactured-on 2026-05-17 "
+            "--facility 'Plant 1' --workspace maker"
+        ),
     ),
 )
 def register_battery(options: BatteryToRegister) -> Answer:

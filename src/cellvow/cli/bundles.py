@@ -56,8 +56,10 @@ class BundleToMake(ReadingOptions):
     app,
     "make",
     examples=(
-        "cellvow bundle --certificate TEST-1 --battery 01/09506000134376/21/PACK-0001 --disclose all \\",
-        "    --workspace lab --out certificate.cvb",
+        (
+            "cellvow bundle --certificate TEST-1 --battery 01/09506000134376/21/PACK-0001 "
+            "--disclose all --workspace lab --out certificate.cvb"
+        ),
         "cellvow bundle STATEMENT --ledger node --out proof.cvb",
     ),
 )

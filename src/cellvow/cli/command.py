@@ -6,6 +6,7 @@ def list_keys(options: WorkspaceOptions) -> Answer:
 
 import dataclasses
 import inspect
+import re
 from collections.abc import Callable, Sequence
 from typing import Annotated, Any, TypeVar, get_type_hints
 
@@ -15,6 +16,7 @@ from typer.core import TyperGroup
 from cellvow.cli.answer import Answer, present
 from cellvow.cli.failures import failures_translated
 
+EXAMPLE_WIDTH = 70
 CONTEXT = {"max_content_width": 80, "help_option_names": ["--help", "-h"]}
 
 
@@ -96,9 +98,22 @@ def _default(field: "dataclasses.Field[Any]") -> object:
     return inspect.Parameter.empty
 
 
+def fold_example(example: str) -> str:
+    """An example that can be copied from 80 columns: broken before options, each line but the last ended by a mark."""
+    lines = [""]
+    for part in re.split(r" (?=-)", example):
+        longer = f"{lines[-1]} {part}".lstrip() if lines[-1].strip() else f"{lines[-1]}{part}"
+        if len(longer) > EXAMPLE_WIDTH and lines[-1].strip():
+            lines.append(f"    {part}")
+        else:
+            lines[-1] = longer if len(lines) == 1 else f"    {longer.lstrip()}"
+    return " \\\n".join(lines)
+
+
 def _epilog(examples: Sequence[str]) -> str:
+    folded = [f"  {line}" for example in examples for line in fold_example(example).splitlines()]
     # The mark \b keeps a paragraph's lines as they are.
-    return "\n".join(["\b", "Examples:", *(f"  {example}" for example in examples)])
+    return "\n".join(["\b", "Examples:", *folded])
 
 
 def _group_with_default(default: str) -> type[TyperGroup]:

@@ -26,8 +26,6 @@ if TYPE_CHECKING:
 
 OWNER = "buyer"
 PAGES = "pages"
-WITNESS_NOTE = "one_demo"
-"""The three witnesses were started by one demonstration: mechanism, not independence."""
 VERIFY_TIMEOUT_S = 60
 
 
@@ -147,7 +145,7 @@ def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[st
     reader = PassportReader(demo.home, demo.workspaces[OWNER])
     documents = []
     for number, audience, name in ((8, Audience.PUBLIC, "index.html"), (9, Audience.OWNER, "owner.html")):
-        passport = write_page_with_proofs(reader, BATTERY, audience, folder / name, WITNESS_NOTE)
+        passport = write_page_with_proofs(reader, BATTERY, audience, folder / name)
         if passport is None:
             raise OperationalError(f"{demo.folder} holds no passport of {BATTERY}: `cellvow demo --fresh` makes one")
         who = "a stranger" if audience is Audience.PUBLIC else "its owner"

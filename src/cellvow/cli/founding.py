@@ -42,8 +42,10 @@ class WorkspaceToMake(Options):
     "workspace",
     examples=(
         "cellvow init workspace maker --organisation packworks --name 'Pack Works' --role manufacturer",
-        "cellvow init workspace lab --organisation testlab --name 'Test Lab' --role laboratory \\",
-        "    --accreditation cellvow:dc-discharge:1:capacity,energy:2028-12-31",
+        (
+            "cellvow init workspace lab --organisation testlab --name 'Test Lab' --role laboratory "
+            "--accreditation cellvow:dc-discharge:1:capacity,energy:2028-12-31"
+        ),
     ),
 )
 def make_workspace(options: WorkspaceToMake) -> Answer:
@@ -93,8 +95,10 @@ class LedgerToMake(Options):
     app,
     "ledger",
     examples=(
-        "cellvow init ledger node --chain-id packs-2026 --origin packworks.example/log \\",
-        "    --member maker/member.json --member lab/member.json",
+        (
+            "cellvow init ledger node --chain-id packs-2026 --origin packworks.example/log "
+            "--member maker/member.json --member lab/member.json"
+        ),
     ),
 )
 def make_ledger(options: LedgerToMake) -> Answer:

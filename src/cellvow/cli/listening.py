@@ -1,9 +1,12 @@
 """A web server on a socket that is bound before anybody is told its address; it stops quietly on Ctrl-C."""
 
+import logging
 import socket
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+from cellvow.cli.answer import print_lines
+from cellvow.cli.failures import describe_failure
 from cellvow.core.primitives.errors import OperationalError
 
 if TYPE_CHECKING:
@@ -43,8 +46,10 @@ class Listener:
         """Serve until interrupted. Nothing is logged of requests: an address may hold a key."""
         import uvicorn
 
+        _report_failures_in_words()
         config = uvicorn.Config(
             application,
+            log_config=None,
             log_level="error",
             access_log=False,
             server_header=False,
@@ -58,3 +63,19 @@ class Listener:
             return
         finally:
             self.bound.close()
+
+
+class _InWords(logging.Handler):
+    """What goes wrong behind a page, for whoever runs the server: a sentence, never a traceback or an address."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        error = record.exc_info[1] if record.exc_info else None
+        if error is None:
+            print_lines([record.getMessage()], to_errors=True)
+        else:
+            print_lines(describe_failure(error).lines(), to_errors=True)
+
+
+def _report_failures_in_words() -> None:
+    log = logging.getLogger("uvicorn.error")
+    log.handlers, log.propagate = [_InWords()], False

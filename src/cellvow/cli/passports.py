@@ -9,7 +9,7 @@ import typer
 from cellvow.cli.answer import Answer
 from cellvow.cli.command import command
 from cellvow.cli.options import BatteryArgument, ReadingOptions, opened_reading
-from cellvow.cli.pages import NO_ORIGIN, file_links, write_page
+from cellvow.cli.pages import lone_links, write_page
 from cellvow.cli.parsing import parse_battery
 from cellvow.cli.passport_text import describe_passport
 
@@ -32,9 +32,8 @@ class Showing(ReadingOptions):
     ] = None
     lang: Annotated[Language, typer.Option(help="Language of the answer and the page.")] = "en"
     origin: Annotated[
-        str,
-        typer.Option(metavar="URL", help="Site that resolves the battery's code: what the QR on the page leads to."),
-    ] = NO_ORIGIN
+        str | None, typer.Option(metavar="URL", help="Site that resolves the battery's code, for the QR on the page.")
+    ] = None
 
 
 def add_passport(app: typer.Typer) -> None:
@@ -67,7 +66,7 @@ def show(options: Showing) -> Answer:
         return _unknown(battery)
     lines = describe_passport(passport, options.lang)
     if options.html is not None:
-        write_page(passport, options.html, options.lang, file_links(battery, options.origin))
+        write_page(passport, options.html, options.lang, lone_links(battery, options.origin))
         lines = [*lines, "", f"The page is in {options.html}."]
     return Answer({"passport": passport_document(passport)}, lines)
 

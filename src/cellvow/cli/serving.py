@@ -14,6 +14,7 @@ from cellvow.cli.answer import Answer
 from cellvow.cli.command import command
 from cellvow.cli.listening import Listener
 from cellvow.cli.options import ReadingOptions
+from cellvow.cli.pages import find_witness_note
 from cellvow.core.primitives.errors import fail
 
 if TYPE_CHECKING:
@@ -38,6 +39,9 @@ class Serving(ReadingOptions):
         typer.Option(metavar="ADDRESS", help="Address to listen on; others than this machine's are seen by others."),
     ] = "127.0.0.1"
     port: Annotated[int, typer.Option(metavar="PORT", min=0, max=65535, help="Port; 0 takes a free one.")] = 0
+    origin: Annotated[
+        str | None, typer.Option(metavar="URL", help="Site that resolves codes; without: the address a client used.")
+    ] = None
 
 
 class NoPassports:
@@ -51,6 +55,10 @@ class NoPassports:
         """No passport."""
         return None
 
+    def proofs(self, battery: str, audience: "Audience") -> tuple[tuple[str, int], ...]:  # noqa: ARG002 - likewise
+        """No proofs."""
+        return ()
+
     def bundle(self, battery: str, statement: str, index: int, audience: "Audience") -> bytes | None:  # noqa: ARG002
         """No bundle: the arguments are those of the port."""
         return None
@@ -63,6 +71,7 @@ class Shown:
     source: "PassportReader | NoPassports"
     workspace: "Workspace | None"
     note: str
+    witness_note: str | None = None
 
 
 def add_serve(app: typer.Typer) -> None:
@@ -86,7 +95,9 @@ def serve(options: Serving) -> Answer:
     shown = open_shown(options)
     token = None if shown.workspace is None else secrets.token_urlsafe(TOKEN_BYTES)
     listener = Listener.bind(options.host, options.port)
-    application = create_pages_app(shown.source, owner_token=token)
+    application = create_pages_app(
+        shown.source, owner_token=token, origin=options.origin, witness_note=shown.witness_note
+    )
     owner = None if token is None else _owner_link(listener.url, shown, token)
 
     def listen() -> None:
@@ -119,7 +130,8 @@ def open_shown(options: ReadingOptions) -> Shown:
     workspace = None if folder is None else Workspace(folder)
     home = NodeHome(ledger) if ledger is not None else _home_of(workspace)
     whose = "" if workspace is None else f", and {workspace.organisation}'s own view"
-    return Shown(PassportReader(home, workspace), workspace, f"Serving the passports of {home.folder}{whose}:")
+    note = f"Serving the passports of {home.folder}{whose}:"
+    return Shown(PassportReader(home, workspace), workspace, note, find_witness_note(home))
 
 
 def open_browser(url: str) -> None:

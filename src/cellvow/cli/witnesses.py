@@ -61,8 +61,7 @@ class LogToAdd(WitnessOptions):
     app,
     "add-log",
     examples=(
-        "cellvow witness add-log north --origin packworks.example/log \\",
-        "    --vkey packworks.example/log+1a2b3c4d+AX...",
+        "cellvow witness add-log north --origin packworks.example/log --vkey packworks.example/log+1a2b3c4d+AX...",
     ),
 )
 def add_log(options: LogToAdd) -> Answer:

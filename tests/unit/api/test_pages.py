@@ -1,0 +1,383 @@
+"""The pages over HTTP: who sees what, in which form and language, and what a request may not do."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, field, replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cellvow.api.guard import ADDRESS_BYTES_MAX
+from cellvow.api.negotiation import choose, entity_tag
+from cellvow.api.pages import PAGE_LENGTH, create_pages_app
+from cellvow.api.problems import SECURITY_HEADERS
+from cellvow.core.primitives.errors import CellvowError, InvariantBroken, OperationalError, VerificationError
+from cellvow.core.primitives.identifier import BatteryId
+from cellvow.passport.view import Audience, Passport
+from cellvow.web import page_policy
+from tests.unit.api.asgi_client import AsgiClient
+from tests.unit.web.page_reading import Page
+from tests.unit.web.samples import ACCEPTED, BATTERY, CORRECTION, GTIN, OWNER, SERIAL, STRANGER, TESTED
+
+TOKEN = "open-sesame-0123456789"
+PATH = f"/{BATTERY}"
+BUNDLE = f"{PATH}/bundle/{TESTED.statement}/0"
+CLOSED = f"{PATH}/bundle/{CORRECTION.statement}/0"
+UNKNOWN = f"/01/{GTIN}/21/NOT-THERE"
+JSON = {"accept": "application/json"}
+
+
+@dataclass
+class Shelf:
+    """Passports held in memory; `asked` keeps for whom each was wanted."""
+
+    batteries_held: tuple[str, ...] = (BATTERY,)
+    failure: Exception | None = None
+    asked: list[Audience] = field(default_factory=list)
+
+    def batteries(self, after: str, limit: int) -> Sequence[BatteryId]:
+        """A page of them."""
+        if self.failure is not None:
+            raise self.failure
+        return [BatteryId(one) for one in sorted(self.batteries_held) if one > after][:limit]
+
+    def passport(self, battery: str, audience: Audience) -> Passport | None:
+        """The sample for the audience."""
+        self.asked.append(audience)
+        if self.failure is not None:
+            raise self.failure
+        if battery not in self.batteries_held:
+            return None
+        return replace(OWNER if audience is Audience.OWNER else STRANGER, battery=battery)
+
+    def proofs(self, battery: str, audience: Audience) -> Collection[tuple[str, int]]:
+        """A stranger may take no statement for members."""
+        closed = () if audience is Audience.OWNER else (CORRECTION.statement, ACCEPTED.statement)
+        passport = self.passport(battery, audience)
+        sources = [] if passport is None else [one.source for one in passport.attestations]
+        sources += [] if passport is None else [fact.source for fact in (*passport.model, *passport.identity)]
+        return {(one.statement, one.index) for one in sources if one.statement not in closed}
+
+    def bundle(self, battery: str, statement: str, index: int, audience: Audience) -> bytes | None:
+        """Bytes that name what they are the proof of."""
+        return f"{statement} {index}".encode() if (statement, index) in self.proofs(battery, audience) else None
+
+
+def client_of(shelf: Shelf, token: str | None = TOKEN) -> AsgiClient:
+    """A client of the pages of a shelf; failures come back as answers."""
+    app = create_pages_app(shelf, owner_token=token, witness_note="one_demo")
+    return AsgiClient(app)
+
+
+@pytest.fixture
+def shelf() -> Shelf:
+    """One battery."""
+    return Shelf()
+
+
+@pytest.fixture
+def client(shelf: Shelf) -> AsgiClient:
+    """A client of that shelf."""
+    return client_of(shelf)
+
+
+def test_a_stranger_gets_the_public_page(client: AsgiClient, shelf: Shelf) -> None:
+    """Without a key the source is asked for the public view and nothing else."""
+    answer = client.get(PATH)
+
+    assert 200 == answer.status_code
+    assert "text/html; charset=utf-8" == answer.headers["content-type"]
+    assert "Public view." in answer.text
+    assert {Audience.PUBLIC} == set(shelf.asked)
+
+
+def test_the_key_opens_the_owners_view_and_nobody_keeps_it(client: AsgiClient) -> None:
+    """The owner's page is never stored, and goes on in the owner's view wherever it leads."""
+    answer = client.get(PATH, params={"key": TOKEN})
+    addresses = Page(answer.text).addresses
+
+    assert "Owner’s view" in answer.text
+    assert "no-store" == answer.headers["cache-control"]
+    assert "etag" not in answer.headers
+    assert all(f"key={TOKEN}" in address for address in addresses)
+
+
+def test_the_code_never_carries_the_key(client: AsgiClient) -> None:
+    """What the QR code and its caption say is the public address."""
+    page = Page(client.get(PATH, params={"key": TOKEN}).text)
+
+    assert f"http://passports.example{PATH}" in page.text
+    assert TOKEN not in page.text
+
+
+@pytest.mark.parametrize("key", ["", "x", TOKEN + "x", TOKEN[:-1], TOKEN.upper(), "ключ", "\ud7ff"])
+def test_a_wrong_key_is_answered_like_a_battery_that_is_not_there(client: AsgiClient, shelf: Shelf, key: str) -> None:
+    """Same status and same bytes for a battery that exists and one that does not; the source is not even asked."""
+    there = client.get(PATH, params={"key": key})
+    not_there = client.get(UNKNOWN)
+
+    assert 404 == there.status_code
+    assert not_there.content == there.content
+    assert [Audience.PUBLIC] == shelf.asked
+
+
+def test_two_keys_are_none(client: AsgiClient) -> None:
+    """A request that shows the right key and another one is refused."""
+    assert 404 == client.get(f"{PATH}?key={TOKEN}&key=x").status_code
+    assert 404 == client.get(f"{PATH}?key=x&key={TOKEN}").status_code
+
+
+@pytest.mark.parametrize("token", [None, ""])
+def test_without_a_token_no_key_opens_anything(token: str | None) -> None:
+    """Where no owner's view is offered, the empty key is as wrong as any other."""
+    client = client_of(Shelf(), token)
+
+    assert 404 == client.get(PATH, params={"key": ""}).status_code
+    assert 200 == client.get(PATH).status_code
+
+
+def test_an_unknown_battery_says_so_and_what_to_do(client: AsgiClient) -> None:
+    """Not a battery of this ledger, with a next step."""
+    answer = client.get(UNKNOWN)
+
+    assert 404 == answer.status_code
+    assert "Not a battery of this ledger" in answer.text
+    assert "Compare the address with the code on the battery." in answer.text
+
+
+@pytest.mark.parametrize(
+    ("path", "sentence"),
+    [
+        (f"/01/09506000134377/21/{SERIAL}", "wrong check digit"),
+        (f"/01/9506000134376/21/{SERIAL}", "not the address of a battery"),
+        (f"/01/{GTIN}/21/pack-0001", "not the address of a battery"),
+        (f"/01/{GTIN}/21/{'P' * 21}", "not the address of a battery"),
+        (f"/01/{GTIN}/21/%3Cscript%3E", "not the address of a battery"),
+        (f"/01/{GTIN}/21/", "no such page"),
+        ("/?after=01/x", "not the address of a battery"),
+        ("/docs", "no such page"),
+        ("/openapi.json", "no such page"),
+        (f"{PATH}/bundle/{'0' * 63}/0", "No proof that you may take"),
+        (f"{PATH}/bundle/{TESTED.statement.upper()}x/0", "No proof that you may take"),
+        (f"{PATH}/bundle/{TESTED.statement}/1", "No proof that you may take"),
+        (f"{PATH}/bundle/{TESTED.statement}/-1", "No proof that you may take"),
+        (f"{PATH}/bundle/{TESTED.statement}/10000", "No proof that you may take"),
+        (f"{PATH}/bundle/{TESTED.statement}/²", "No proof that you may take"),
+        (CLOSED, "No proof that you may take"),
+    ],
+)
+def test_a_wrong_address_is_explained(client: AsgiClient, path: str, sentence: str) -> None:
+    """Each kind of mistake has its own sentence, and all are 404."""
+    answer = client.get(path)
+
+    assert 404 == answer.status_code
+    assert sentence in answer.text
+
+
+def test_a_bundle_is_a_file_to_keep(client: AsgiClient) -> None:
+    """Bytes as they are, under a name that tells which battery and statement they belong to."""
+    answer = client.get(BUNDLE)
+
+    assert f"{TESTED.statement} 0".encode() == answer.content
+    assert "application/octet-stream" == answer.headers["content-type"]
+    expected = f'attachment; filename="{SERIAL}-{TESTED.statement[:8]}-0.cvb"'
+    assert expected == answer.headers["content-disposition"]
+
+
+def test_a_statement_for_members_is_given_to_the_owner_alone(client: AsgiClient) -> None:
+    """The same address: refused to a stranger, open with the key."""
+    assert 404 == client.get(CLOSED).status_code
+    assert 200 == client.get(CLOSED, params={"key": TOKEN}).status_code
+
+
+def test_every_proof_linked_on_a_page_is_there(client: AsgiClient) -> None:
+    """A link marked proof leads to a file, for strangers as for the owner."""
+    for query in ("", f"?key={TOKEN}"):
+        page = Page(client.get(PATH + query).text)
+        proofs = {address for address in page.addresses if "/bundle/" in address}
+        assert proofs
+        for address in proofs:
+            assert 200 == client.get(f"/01/{GTIN}/21/{address}").status_code
+
+
+def test_programs_get_json_from_the_same_address(client: AsgiClient) -> None:
+    """Accept decides; the content is the view and its proofs."""
+    answer = client.get(PATH, headers=JSON)
+
+    assert "application/json" == answer.headers["content-type"]
+    assert BATTERY == answer.json()["passport"]["battery"]
+    assert "Accept" in answer.headers["vary"]
+
+
+def test_programs_get_problem_details(client: AsgiClient) -> None:
+    """RFC 9457: type, title, status, detail and the path, without the query that may hold a key."""
+    answer = client.get(UNKNOWN, params={"key": "secret"}, headers=JSON)
+
+    assert "application/problem+json" == answer.headers["content-type"]
+    assert {"type", "title", "status", "detail", "instance"} == answer.json().keys()
+    assert UNKNOWN == answer.json()["instance"]
+    assert "urn:cellvow:problem:not-a-battery" == answer.json()["type"]
+    assert "secret" not in answer.text
+
+
+@pytest.mark.parametrize(
+    ("query", "header", "expected"),
+    [
+        ("", "", "en"),
+        ("", "de-AT,en;q=0.5", "de"),
+        ("", "en;q=0.4, pt-BR;q=0.9", "pt-BR"),
+        ("", "pt-PT", "pt-BR"),
+        ("", "fr, de;q=0", "en"),
+        ("", "*", "en"),
+        ("?lang=de", "pt-BR", "de"),
+        ("?lang=pt_BR", "", "pt-BR"),
+        ("?lang=pt-BR", "", "pt-BR"),
+        ("?lang=../../etc", "de", "de"),
+        ("", ";;;q=,,q=nan,de;q=1e9", "en"),
+    ],
+)
+def test_the_reader_chooses_the_language(client: AsgiClient, query: str, header: str, expected: str) -> None:
+    """The address decides, then the browser's list, then English."""
+    answer = client.get(PATH + query, headers={"accept-language": header})
+
+    assert expected == answer.headers["content-language"]
+    assert f'<html lang="{expected}">' in answer.text
+
+
+@given(st.text(max_size=60))
+def test_any_preference_header_makes_a_choice(header: str) -> None:
+    """Whatever a client sends, one of the offers comes out."""
+    assert choose(header, ("text/html", "application/json")) in ("text/html", "application/json")
+
+
+def test_a_page_that_has_not_changed_is_not_sent_again(client: AsgiClient) -> None:
+    """The tag is that of the body; who holds it gets 304 and no body; another language is another body."""
+    first = client.get(PATH)
+    tag = first.headers["etag"]
+
+    assert entity_tag(first.content) == tag
+    again = client.get(PATH, headers={"if-none-match": f'"x", W/{tag}'})
+    assert (304, b"") == (again.status_code, again.content)
+    assert 200 == client.get(PATH, params={"lang": "de"}, headers={"if-none-match": tag}).status_code
+
+
+def test_the_list_is_turned_page_by_page() -> None:
+    """Every battery comes once, in order, whatever the number of pages."""
+    batteries = tuple(f"01/{GTIN}/21/PACK-{number:04}" for number in range(2 * PAGE_LENGTH + 1))
+    client = client_of(Shelf(batteries))
+    seen: list[str] = []
+    address: str | None = "/"
+    while address is not None:
+        page = client.get(address, headers=JSON).json()
+        seen += page["batteries"]
+        address = page["more"]
+    html = client.get("/").text
+
+    assert [f"/{battery}" for battery in batteries] == seen
+    assert batteries[PAGE_LENGTH - 1][21:] in html
+    assert batteries[PAGE_LENGTH][21:] not in html
+
+
+def test_an_empty_ledger_has_a_start_page() -> None:
+    """It says what to do first."""
+    assert "cellvow demo" in client_of(Shelf(())).get("/").text
+
+
+def test_the_list_keeps_the_owner_in_his_view(client: AsgiClient) -> None:
+    """From the list opened with the key one gets to the owner's views."""
+    assert f"{PATH}?key={TOKEN}" in Page(client.get("/", params={"key": TOKEN}).text).addresses
+
+
+@pytest.mark.parametrize("path", ["/", PATH, UNKNOWN, BUNDLE, "/healthz", "/favicon.ico", "/x" * ADDRESS_BYTES_MAX])
+def test_every_answer_carries_the_security_headers(client: AsgiClient, path: str) -> None:
+    """No script, no frame, no foreign content, no guessing of types, no trace in a referrer."""
+    answer = client.get(path)
+
+    for name, value in SECURITY_HEADERS.items():
+        assert value == answer.headers[name]
+    assert f"{page_policy()}; frame-ancestors 'none'" == answer.headers["content-security-policy"]
+    assert "no-referrer" == answer.headers["referrer-policy"]
+
+
+@pytest.mark.parametrize(
+    ("failure", "status", "sentence"),
+    [
+        (OperationalError("disk of node 7 is full"), 503, "The ledger cannot be read just now"),
+        (VerificationError("file x.cvb"), 500, "A proof kept by this node does not hold"),
+        (InvariantBroken("secret thing"), 500, "This is our mistake"),
+        (ZeroDivisionError("secret thing"), 500, "This is our mistake"),
+    ],
+)
+def test_a_failure_is_told_without_its_inside(
+    failure: CellvowError | ZeroDivisionError, status: int, sentence: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    """Whose fault and what next; neither file names nor reasons get out, and the headers are there all the same."""
+    caplog.set_level(logging.CRITICAL)
+    client = client_of(Shelf(failure=failure))
+    answer = client.get(PATH)
+    health = client.get("/healthz")
+
+    assert (status, status) == (answer.status_code, health.status_code)
+    assert sentence in answer.text
+    assert str(failure) not in answer.text
+    assert "nosniff" == answer.headers["x-content-type-options"]
+    assert ("60" if status == 503 else None) == answer.headers.get("retry-after")
+
+
+def test_a_node_that_is_well_says_so(client: AsgiClient) -> None:
+    """Health is a word."""
+    assert "ok\n" == client.get("/healthz").text
+
+
+@pytest.mark.parametrize("method", ["POST", "PUT", "PATCH", "DELETE", "OPTIONS", "TRACE"])
+def test_pages_can_only_be_read(client: AsgiClient, shelf: Shelf, method: str) -> None:
+    """Any other method is refused before the source is asked."""
+    answer = client.request(method, PATH)
+
+    assert 405 == answer.status_code
+    assert "GET, HEAD" == answer.headers["allow"]
+    assert [] == shelf.asked
+
+
+def test_a_head_request_is_a_page_without_its_body(client: AsgiClient) -> None:
+    """Same status and headers as for GET."""
+    assert client.get(PATH).headers["etag"] == client.head(PATH).headers["etag"]
+
+
+@pytest.mark.parametrize("headers", [{"content-length": "1"}, {"transfer-encoding": "chunked"}])
+def test_a_body_is_refused_unread(client: AsgiClient, shelf: Shelf, headers: dict[str, str]) -> None:
+    """A request that announces a body gets 413 and the connection is closed."""
+    answer = client.request("GET", PATH, headers=headers)
+
+    assert 413 == answer.status_code
+    assert "close" == answer.headers["connection"]
+    assert [] == shelf.asked
+
+
+def test_an_address_has_a_longest_length(client: AsgiClient) -> None:
+    """The longest address is read, one character more is refused."""
+    longest = f"{PATH}?x={'y' * (ADDRESS_BYTES_MAX - len(PATH) - 2)}"
+
+    assert 200 == client.get(longest).status_code
+    assert 414 == client.get(longest + "y").status_code
+
+
+@pytest.mark.parametrize("host", ['evil"><script>', "a b", "", "user@passports.example", "[::1"])
+def test_a_host_that_is_none_gets_into_no_code(client: AsgiClient, host: str) -> None:
+    """Where a client names a host that cannot be one, the code carries the path alone."""
+    answer = client.get(PATH, headers={"host": host})
+
+    assert f"<code>{PATH}</code>" in answer.text
+    assert "<script>" not in answer.text
+
+
+def test_a_fixed_origin_is_what_codes_lead_to() -> None:
+    """With an origin of its own a node ignores what clients call it."""
+    app = create_pages_app(Shelf(), owner_token=None, origin="https://passports.example")
+
+    answer = AsgiClient(app, base_url="http://127.0.0.1:8000").get(PATH)
+
+    assert f"<code>https://passports.example{PATH}</code>" in answer.text
