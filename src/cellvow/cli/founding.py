@@ -155,9 +155,9 @@ class Joining(Options):
 
 @command(app, "join", examples=("cellvow init join lab --ledger node",))
 def join(options: Joining) -> Answer:
-    """Let a workspace submit to a ledger: register its working key, signed by its root key.
+    """Let a workspace submit to a ledger.
 
-    Joining again changes nothing.
+    Registers its working key, signed by its root key. Joining again changes nothing.
     """
     from cellvow.core.ledger.key import key_record_key
     from cellvow.node.home import NodeHome
@@ -195,9 +195,9 @@ class WitnessToName(Options):
     examples=("cellvow init witness node --vkey witness.example/north+1a2b3c4d+BG... --place http://127.0.0.1:8001",),
 )
 def name_witness(options: WitnessToName) -> Answer:
-    """Publish a ledger's checkpoints to one more witness, and name it in trust.json.
+    """Name one more witness of a ledger.
 
-    The witness must know the log first: `cellvow witness add-log`. Whoever verifies needs the new trust.json.
+    Checkpoints are published to it from now on, and trust.json names it. The witness must know the log first: `cellvow witness add-log`. Whoever verifies needs the new trust.json.
     """
     from cellvow.core.ledger.checkpoint import parse_vkey
     from cellvow.node.home import NodeHome, WitnessAddress

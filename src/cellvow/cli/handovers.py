@@ -55,7 +55,10 @@ class ForBattery(WorkspaceOptions):
     ),
 )
 def offer(options: Offer) -> Answer:
-    """Offer a battery to another member; nothing moves before he accepts."""
+    """Offer a battery to another member.
+
+    Nothing moves before the other side accepts.
+    """
     from cellvow.workspace import commands
 
     battery = parse_battery(options.battery)
@@ -69,7 +72,10 @@ def offer(options: Offer) -> Answer:
 
 @command(app, "accept", examples=("cellvow handover accept 01/09506000134376/21/PACK-0001 --workspace carmaker",))
 def accept(options: ForBattery) -> Answer:
-    """Accept the open offer: its registers now name the own organisation."""
+    """Accept the open offer for a battery.
+
+    Its registers name your organisation from then on.
+    """
     return _answer(options, "accept")
 
 

@@ -35,7 +35,10 @@ class NamedKey(WorkspaceOptions):
 
 @command(app, "list", examples=("cellvow key list --workspace lab",))
 def list_keys(options: WorkspaceOptions) -> Answer:
-    """List the keys of a workspace, and their state on the ledger it has joined."""
+    """List the keys of a workspace with their state.
+
+    Whether each is registered on the ledger that the workspace has joined, and in force.
+    """
     with opened_workspace(options.workspace) as workspace:
         keys = _described_keys(workspace)
     rows = tuple((str(one["name"]), str(one["kind"]), str(one["kid"]), str(one["state"])) for one in keys)
@@ -54,7 +57,10 @@ def show_key(options: NamedKey) -> Answer:
 
 @command(app, "new", examples=("cellvow key new operational-2 --workspace lab",))
 def make_key(options: NamedKey) -> Answer:
-    """Make a new operational key; it signs nothing before it is registered."""
+    """Make a new operational key.
+
+    It signs nothing before it is registered.
+    """
     with opened_workspace(options.workspace) as workspace:
         kid = workspace.keystore.new_key("operational", options.name).kid.hex()
     sentences = [
@@ -83,7 +89,10 @@ class KeyToRegister(WorkspaceOptions):
     examples=("cellvow key register bench-3 --workspace lab --scope IssueAttestation --valid-until 2027-12-31",),
 )
 def register_key(options: KeyToRegister) -> Answer:
-    """Register an operational key on the ledger, signed by the root key; in force from the next block on."""
+    """Register an operational key on the ledger.
+
+    Signed by the root key; in force from the next block on.
+    """
     from cellvow.workspace import commands
 
     until = None if options.valid_until is None else parse_last_moment(options.valid_until)
@@ -105,7 +114,10 @@ class KeyToRevoke(WorkspaceOptions):
 
 @command(app, "revoke", examples=("cellvow key revoke operational-1 --cause rotation --workspace lab",))
 def revoke_key(options: KeyToRevoke) -> Answer:
-    """End a key: it signs nothing after this block. What it signed before stays valid."""
+    """End a key.
+
+    It signs nothing after this block; what it signed before stays valid.
+    """
     from cellvow.workspace import commands
 
     with opened_workspace(options.workspace) as workspace:
@@ -119,7 +131,10 @@ def revoke_key(options: KeyToRevoke) -> Answer:
 
 @command(app, "resend", examples=("cellvow key resend --workspace lab",))
 def resend(options: WorkspaceOptions) -> Answer:
-    """Send again what was signed and got no answer; none of it takes effect twice."""
+    """Send again what was signed and got no answer.
+
+    None of it takes effect twice.
+    """
     from cellvow.cli.writing import publish
     from cellvow.workspace import commands
     from cellvow.workspace.clock import now_ms

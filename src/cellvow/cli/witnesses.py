@@ -82,7 +82,10 @@ def add_log(options: LogToAdd) -> Answer:
 
 @command(app, "show", examples=("cellvow witness show north",))
 def show(options: WitnessOptions) -> Answer:
-    """Show a witness: its key, the logs it watches, how far it has seen them, and forks it has caught."""
+    """Show a witness: its key, logs and forks.
+
+    How far it has seen each log that it watches, and which forks it has caught.
+    """
     from cellvow.api.witness import describe_witness
 
     witness = open_witness(options.folder)
@@ -116,7 +119,10 @@ class WitnessToRun(WitnessOptions):
 
 @command(app, "run", examples=("cellvow witness run north --port 8001",))
 def run(options: WitnessToRun) -> Answer:
-    """Answer ledgers over HTTP until interrupted: POST /add-checkpoint, and a page that says what it has seen."""
+    """Answer ledgers over HTTP until interrupted.
+
+    POST /add-checkpoint as of c2sp.org/tlog-witness, and a page that says what it has seen.
+    """
     from cellvow.api.witness import create_witness_app
     from cellvow.cli.listening import Listener
     from cellvow.workspace.clock import now_ms

@@ -37,6 +37,19 @@ class PassportReader:
         with _Reading(self) as (store, timeline):
             return self._derive(store, timeline, identifier, audience)
 
+    def proofs(self, battery: str, audience: Audience) -> frozenset[tuple[str, int]]:
+        """The (statement, index) pairs that this audience's passport names and whose bundle it may take."""
+        identifier = parse_battery_id(battery)
+        with _Reading(self) as (store, timeline):
+            passport = self._derive(store, timeline, identifier, audience)
+            recorded = timeline.recorded(store, identifier, derive_model_id(identifier))
+        named = frozenset() if passport is None else _sources(passport)
+        return frozenset(
+            (one.statement, one.index)
+            for one in recorded
+            if (one.statement, one.index) in named and may_take_bundle(one.message, audience)
+        )
+
     def bundle(self, battery: str, statement: str, index: int, audience: Audience) -> bytes | None:
         """The proof of a statement that this audience's passport of the battery names, if it may have it."""
         identifier = parse_battery_id(battery)
@@ -100,12 +113,12 @@ def read_anchoring(home: NodeHome, store: LedgerStore) -> Anchoring:
     return Anchoring(head.chain_id, trust.log.name, size, names, head.height, head.time_ms)
 
 
-def _sources(passport: Passport) -> set[tuple[str, int]]:
+def _sources(passport: Passport) -> frozenset[tuple[str, int]]:
     facts = [fact.source for fact in (*passport.model, *passport.identity)]
     facts += [one.source for one in passport.attestations]
     facts += [one.source for one in passport.registers]
     facts += [one.source for one in passport.life]
-    return {(source.statement, source.index) for source in facts}
+    return frozenset((source.statement, source.index) for source in facts)
 
 
 def _find(recorded: list[Recorded], statement: str, index: int) -> Recorded | None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from cellvow.cli.answer import WIDTH, Answer, Table, present, print_lines, printable, progress_shown, reporter, wrap
 
 SENTENCES = st.lists(st.from_regex(r"[a-z]{1,12}", fullmatch=True), min_size=1, max_size=60).map(" ".join)
-CELLS = st.text(st.characters(codec="utf-8", exclude_categories=("Cs",)), max_size=120)
+CELLS = st.text(st.characters(codec="utf-8", exclude_categories=["Cs"]), max_size=120)
 
 
 @pytest.mark.slow

@@ -7,6 +7,7 @@ import shlex
 import subprocess
 import sys
 from pathlib import Path
+from typing import Any
 
 import pytest
 from typer.main import get_command
@@ -62,9 +63,9 @@ def test_every_example_parses(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     for file in ("cell.csv", "certificate.cvb", "trust.json", "maker/member.json", "lab/member.json"):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
-    command = get_command(app)
     for example in examples_of(TEXTS[name]):
-        leaf, arguments = command, example[1:]
+        leaf: Any = get_command(app)
+        arguments = example[1:]
         while hasattr(leaf, "commands"):
             context = leaf.make_context("cellvow", list(arguments))
             _, leaf, arguments = leaf.resolve_command(context, [*context._protected_args, *context.args])
