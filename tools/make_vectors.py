@@ -18,9 +18,10 @@ def render(vectors: object) -> str:
 def main() -> int:
     """Write every file, and say which ones changed."""
     sys.path.insert(0, str(ROOT))
+    from tests.bundles.vectors import make_vectors
     from tests.conformance.vector_cases import make_all
 
-    for name, vectors in make_all().items():
+    for name, vectors in (make_all() | {"bundles": make_vectors()}).items():
         path, text = FOLDER / f"{name}.json", render(vectors)
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")

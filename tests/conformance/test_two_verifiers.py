@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import os
 import random
 from typing import TYPE_CHECKING
@@ -15,33 +14,15 @@ from cellvow.node.bundling import build_bundle
 from cellvow.verify import encode_bundle, encode_trust, parse_trust, verify_bundle
 from tests.bundles.chain import Chain, Sound, disclosures
 from tests.bundles.mutation import Case, generate
+from tests.bundles.verdict import FIELDS, judge
 from tests.conformance.javascript_process import verify_lines
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cellvow.verify import Verified
 
 COUNT = 10_000 if os.environ.get("CELLVOW_EXPLORE") == "1" else 1_000
 SEED = 20261124
-FIELDS = (
-    "anchored",
-    "chain_id",
-    "cosigned_by",
-    "disclosures",
-    "height",
-    "kid",
-    "leaf",
-    "message",
-    "organisation",
-    "origin",
-    "records",
-    "ruleset",
-    "sequence",
-    "size",
-    "state_shown",
-    "time_ms",
-)
 
 
 @pytest.fixture(scope="module")
@@ -52,19 +33,6 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     built.publish()
     yield built
     built.close()
-
-
-def judge(case: Case) -> dict[str, object]:
-    """The Python verifier's verdict in the form of the other's."""
-    try:
-        trust = None if case.trust is None else parse_trust(case.trust)
-        verified: Verified = verify_bundle(case.bundle, trust, signature.is_valid)
-    except VerificationError as error:
-        return {"ok": False, "check": error.check}
-    except Malformed:
-        return {"ok": False, "check": 0}
-    found: dict[str, object] = json.loads(json.dumps({name: getattr(verified, name) for name in FIELDS}))
-    return {"ok": True, **found}
 
 
 def abridge(verdict: dict[str, object]) -> dict[str, object]:

@@ -34,6 +34,14 @@ PAGES |= {"index": "/", "problem": f"/01/{GTIN}/21/NOT-THERE"}
 
 Scheme = Literal["light", "dark"]
 
+# Every page on a phone and on a desktop; those with a look of their own in both schemes on both.
+VIEWS: list[tuple[str, int, Scheme]] = [
+    *((name, PHONE, "dark") for name in sorted(PAGES)),
+    *((name, DESKTOP, "light") for name in sorted(PAGES)),
+    *((name, PHONE, "light") for name in ("index", "owner", "simulated")),
+    *((name, DESKTOP, "dark") for name in ("index", "owner", "simulated")),
+]
+
 
 class SampleSource:
     """Every sample under a serial number of its own; the key opens it whoever it was made for."""
@@ -109,9 +117,7 @@ def opened(
     context.close()
 
 
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [PHONE, DESKTOP])
-@pytest.mark.parametrize("name", sorted(PAGES))
+@pytest.mark.parametrize(("name", "width", "scheme"), VIEWS)
 def test_a_page_fits_and_is_accessible(browser: Browser, site: str, name: str, width: int, scheme: Scheme) -> None:
     """No sideways scrolling, no foreign host, few requests, no complaint, and none from the accessibility rules."""
     with opened(browser, site + PAGES[name], width=width, scheme=scheme) as (page, requested, trouble):

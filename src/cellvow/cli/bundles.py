@@ -66,7 +66,8 @@ class BundleToMake(ReadingOptions):
 def make(options: BundleToMake) -> Answer:
     """Write the proof of one statement into a file.
 
-    It can be checked without us and without a network. Nothing confidential is in it unless --disclose says so. Whoever gets a disclosed value can pass it on.
+    It can be checked without us and without a network. Nothing confidential is in it unless --disclose says so.
+    Whoever gets a disclosed value can pass it on.
     """
     from cellvow.node.records import StoredState
     from cellvow.workspace.sharing import Wanted, export_bundle
@@ -117,7 +118,8 @@ class BundleToReceive(WorkspaceOptions):
 def receive(options: BundleToReceive) -> Answer:
     """Verify a bundle and keep it in a workspace.
 
-    It is checked against the ledger that the workspace has joined. The values it discloses then show in the workspace's view of the passport. One that does not hold is not kept.
+    It is checked against the ledger that the workspace has joined. The values it discloses then show in the
+    workspace's view of the passport. One that does not hold is not kept.
     """
     from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
     from cellvow.workspace.sharing import receive_bundle

@@ -8,6 +8,7 @@ import dataclasses
 import inspect
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from typing import Annotated, Any, TypeVar, get_type_hints
 
 import typer
@@ -63,7 +64,9 @@ def _entry(run: Run[OptionsType], options_type: type[OptionsType]) -> Callable[.
             answer = run(options_type(**values))
             present(answer, as_json=as_json)
             if answer.afterwards is not None:
-                answer.afterwards()
+                # It stays up until somebody has seen enough: an end, not a failure.
+                with suppress(KeyboardInterrupt):
+                    answer.afterwards()
         raise typer.Exit(answer.exit_code)
 
     parameters = _parameters(options_type)

@@ -197,7 +197,8 @@ class WitnessToName(Options):
 def name_witness(options: WitnessToName) -> Answer:
     """Name one more witness of a ledger.
 
-    Checkpoints are published to it from now on, and trust.json names it. The witness must know the log first: `cellvow witness add-log`. Whoever verifies needs the new trust.json.
+    Checkpoints are published to it from now on, and trust.json names it. The witness must know the log first:
+    `cellvow witness add-log`. Whoever verifies needs the new trust.json.
     """
     from cellvow.core.ledger.checkpoint import parse_vkey
     from cellvow.node.home import NodeHome, WitnessAddress

@@ -1,4 +1,4 @@
-"""A web server on a socket that is bound before anybody is told its address; it stops quietly on Ctrl-C."""
+"""A web server on a socket that is bound before anybody is told its address; the caller ends it with Ctrl-C."""
 
 import logging
 import socket
@@ -58,9 +58,6 @@ class Listener:
         )
         try:
             uvicorn.Server(config).run(sockets=[self.bound])
-        except KeyboardInterrupt:
-            # What the server is told when somebody has seen enough: an end, not a failure.
-            return
         finally:
             self.bound.close()
 

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cellvow.core.contracts.register import RESPONSIBILITY
 from cellvow.core.primitives.quantity import CLASSES, UNITS
 from cellvow.passport.view import Attested, Fact, Measured, Passport, Register, Source
+from cellvow.web.conditions import CAVEAT
 from cellvow.web.links import PageLinks
 from cellvow.web.vocabulary import CURVE_QUANTITY
 
@@ -118,6 +119,14 @@ def health_rows(passport: Passport) -> tuple[HealthRow, ...]:
             ),
         )
     )
+
+
+def under_same_conditions(row: HealthRow, above: HealthRow) -> bool:
+    """Whether a value was found under the very conditions of the one above it, which then need no second telling."""
+    conditions, others = (
+        [condition for condition in one.measured.conditions if condition[0] != CAVEAT] for one in (row, above)
+    )
+    return bool(conditions) and conditions == others and row.attested.source == above.attested.source
 
 
 def choose_bundle(passport: Passport, links: PageLinks) -> BundleChoice | None:

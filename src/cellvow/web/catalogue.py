@@ -53,7 +53,7 @@ class Catalogue:
     def plain(self, key: str, **parameters: str) -> str:
         """The text for places that hold no HTML: attributes, titles of pictures. The template escapes it."""
         filled = {
-            name: value.striptags() if isinstance(value, Markup) else f"{_ISOLATE}{clean_foreign(value)}{_END_ISOLATE}"
+            name: value.striptags() if isinstance(value, Markup) else _isolate_plain(clean_foreign(value))
             for name, value in parameters.items()
         }
         self._require_parameters(key, filled)
@@ -87,8 +87,12 @@ def clean_foreign(text: str) -> str:
 
 
 def isolate_foreign(text: str) -> Markup:
-    """Somebody else's text as HTML: escaped, and unable to turn the direction of what stands beside it."""
-    return Markup("<bdi>{}</bdi>").format(clean_foreign(text))
+    """Somebody else's text as HTML: escaped, and unable to turn the direction of what stands beside it.
+
+    ASCII has no letter that runs from right to left, so it needs no isolation in any of our languages.
+    """
+    cleaned = clean_foreign(text)
+    return Markup("{}").format(cleaned) if cleaned.isascii() else Markup("<bdi>{}</bdi>").format(cleaned)
 
 
 @cache
@@ -98,6 +102,10 @@ def load_catalogue(language: str) -> Catalogue:
         fail(f"there is no catalogue {language}")
     text = files("cellvow.web").joinpath("catalogues", f"{language}.json").read_text(encoding="utf-8")
     return Catalogue(language, json.loads(text))
+
+
+def _isolate_plain(cleaned: str) -> str:
+    return cleaned if cleaned.isascii() else f"{_ISOLATE}{cleaned}{_END_ISOLATE}"
 
 
 def _is_treacherous(character: str) -> bool:

@@ -89,6 +89,7 @@ def test_no_line_of_the_list_is_cut_off() -> None:
     assert [] == [name for name, text in lists.items() if "..." in text]
 
 
+@pytest.mark.slow
 def test_help_loads_nothing_heavy() -> None:
     """The answer to `--help` comes at once: what commands need is loaded when they run."""
     code = (

@@ -36,6 +36,7 @@ def test_the_last_moment_of_a_day_belongs_to_it_and_the_next_does_not(day: date)
     assert 0 == (last + 1) % 86_400_000
 
 
+@pytest.mark.slow
 @given(NAMES, st.from_regex(r"[0-9]{1,4}", fullmatch=True), DAYS)
 def test_a_standard_may_have_colons_in_its_name(name: str, edition: str, day: date) -> None:
     """The edition is what stands behind the last colon."""

@@ -21,6 +21,8 @@ from cellvow.web import PageLinks
 GTIN = "09506000134376"
 SERIAL = "PACK-0001"
 BATTERY = f"01/{GTIN}/21/{SERIAL}"
+KEY = "k" * 43
+"""As long as the keys that open an owner's view."""
 DIGITAL_LINK = f"https://passports.example/{BATTERY}"
 
 NOON_MS = 1_795_521_600_000
@@ -39,7 +41,10 @@ BIRTH = source("nordpack", "Nordpack (invented)", 2, 400)
 CORRECTION = source("nordpack", "Nordpack (invented)", 3, 399)
 DECLARED = source("nordpack", "Nordpack (invented)", 4, 399)
 TESTED = source("cellab", "Cellab (invented)", 6, 20)
-OFFERED = source("nordpack", "Nordpack (invented)", 7, 10)
+OFFERED = source("autowerk", "Autowerk (invented)", 7, 10)
+RETESTED = source("cellab", "Cellab (invented)", 9, 5)
+SOLD = source("nordpack", "Nordpack (invented)", 10, 200)
+BOUGHT = source("autowerk", "Autowerk (invented)", 11, 199)
 ACCEPTED = source("secondlife", "Secondlife (invented)", 8, 9)
 MODEL = source("nordpack", "Nordpack (invented)", 1, 500)
 
@@ -123,6 +128,12 @@ LIFE = (
     LifeStep("BatteryRegistered", (("manufactured_on", "2031-05-17"),), BIRTH, corrected=True),
     LifeStep("StatementCorrected", (("cause", "typing_error"), ("manufactured_on", "2013-05-17")), CORRECTION),
     LifeStep("AttestationIssued", (("reference", "DECLARED-1"),), DECLARED),
+    LifeStep(
+        "HandoverOffered",
+        (("addressee", "Autowerk (invented)"), ("registers", "custody, ownership, responsibility")),
+        SOLD,
+    ),
+    LifeStep("HandoverAccepted", (), BOUGHT),
     LifeStep("CertificateIssued", (("reference", "TEST-1"),), TESTED),
     LifeStep(
         "HandoverOffered",
@@ -130,6 +141,7 @@ LIFE = (
         OFFERED,
     ),
     LifeStep("HandoverAccepted", (), ACCEPTED),
+    LifeStep("CertificateIssued", (("reference", "TEST-2"),), RETESTED),
 )
 ANCHORING = Anchoring("cellvow-example", "log.example/passports", 12, ("witness.example/north",), 9, NOON_MS)
 
@@ -158,7 +170,11 @@ OWNER = replace(
     audience=Audience.OWNER,
     identity=(*IDENTITY, Fact("facility", "Demo plant 1", None, CORRECTION)),
     registers=registers("custody", "ownership", "responsibility"),
-    attestations=(DECLARATION, replace(CERTIFICATE, measured=DISCLOSED)),
+    attestations=(
+        DECLARATION,
+        replace(CERTIFICATE, measured=DISCLOSED),
+        replace(CERTIFICATE, reference="TEST-2", measured=DISCLOSED[2:3], predicates=(), source=RETESTED),
+    ),
     life=LIFE,
     curve=CURVE,
 )
@@ -282,10 +298,11 @@ SAMPLES = {
 
 def links_for(passport: Passport) -> PageLinks:
     """Links as a server gives them: a stranger may not take the proof of a correction or a hand-over."""
+    key = f"?key={KEY}" if passport.audience is Audience.OWNER else ""
     closed = () if passport.audience is Audience.OWNER else (CORRECTION.statement, ACCEPTED.statement)
 
     def bundle_of(statement: str, index: int) -> str | None:
-        return None if statement in closed else f"/{BATTERY}/bundle/{statement}/{index}"
+        return None if statement in closed else f"{SERIAL}/bundle/{statement}/{index}{key}"
 
     return PageLinks(
         digital_link=DIGITAL_LINK,

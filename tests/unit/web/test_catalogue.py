@@ -113,9 +113,10 @@ def test_control_an_unused_text_would_be_seen() -> None:
 def test_foreign_text_is_inert(text: str) -> None:
     """Whatever somebody is called, the page gets no tag, no override of direction and no control character from it."""
     shown = load_catalogue("en").text("certificate.method", method=text)
-    inside = shown.removeprefix("computed by <bdi>").removesuffix("</bdi>")
+    inside = shown.removeprefix("computed by ").removeprefix("<bdi>").removesuffix("</bdi>")
 
     assert "<" not in inside
+    assert inside.isascii() or "<bdi>" in shown
     assert inside == Markup("{}").format(clean_foreign(text))
     assert not re.search("[\x00-\x1f\x7f\u202a-\u202e\u2066-\u2069\ud800-\udfff]", inside)
 
@@ -124,12 +125,13 @@ def test_foreign_text_is_inert(text: str) -> None:
 def test_foreign_text_in_plain_places_is_isolated(text: str) -> None:
     """In a title the text cannot turn its neighbours either: isolating characters stand around it, none inside."""
     shown = load_catalogue("en").plain("code.alt", link=text)
-    inside = shown.removeprefix("QR code that leads to \u2068").removesuffix("\u2069")
+    inside = shown.removeprefix("QR code that leads to ").removeprefix("\u2068").removesuffix("\u2069")
 
     assert inside == clean_foreign(text)
+    assert inside.isascii() or "\u2068" in shown
     assert "\u2069" not in inside
 
 
 def test_a_word_that_nobody_knows_is_shown_as_it_is() -> None:
     """A later ruleset's word appears, marked as code, rather than breaking the page or being translated wrongly."""
-    assert "<code><bdi>re-born</bdi></code>" == load_catalogue("de").term("status", "re-born")
+    assert "<code>re-born</code>" == load_catalogue("de").term("status", "re-born")

@@ -22,10 +22,12 @@ from tests.unit.web.samples import (
     ENDED,
     HOSTILE,
     HOSTILE_PASSPORT,
+    KEY,
     MANY_STEPS,
     NEWBORN,
     OWNER,
     SAMPLES,
+    SERIAL,
     SIMULATED,
     STRANGER,
     TESTED,
@@ -134,6 +136,14 @@ def test_declared_and_measured_stand_together() -> None:
     assert [("state_of_health", "declared"), ("state_of_health", "measured"), ("capacity", "measured")] == rows[:3]
 
 
+def test_conditions_are_told_once() -> None:
+    """A value found under the very conditions of the one above it says so instead of repeating them."""
+    text = page_of(OWNER).text
+
+    assert 2 == text.count("conditions as above")
+    assert 1 == text.count("rows 120 to 9,310 of the file")
+
+
 def test_an_ended_certificate_is_named_with_what_ended_it() -> None:
     """No longer, and why: each certificate says its state."""
     text = page_of(ENDED).text
@@ -191,7 +201,7 @@ def test_early_steps_of_a_long_life_are_folded_away() -> None:
 
 def test_every_link_of_a_page_is_one_it_was_given() -> None:
     """Proofs, other languages and the way home; no other address."""
-    proof = re.compile(rf"/{BATTERY}/bundle/[0-9a-f]{{64}}/0")
+    proof = re.compile(rf"{SERIAL}/bundle/[0-9a-f]{{64}}/0\?key={KEY}")
     others = {address for address in page_of(OWNER).addresses if not proof.fullmatch(address)}
 
     assert {"/", "?lang=en", "?lang=de", "?lang=pt_BR"} == others
@@ -219,7 +229,7 @@ def test_the_code_leads_to_the_digital_link() -> None:
     """The picture's text and the caption name the address."""
     page = page_of(STRANGER)
 
-    assert f"QR code that leads to \u2068{DIGITAL_LINK}\u2069" == page.all("title")[1].text
+    assert f"QR code that leads to {DIGITAL_LINK}" == page.all("title")[1].text
     assert DIGITAL_LINK in page.all("figcaption")[-1].text
 
 

@@ -10,6 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvow.web import LOCALES
+from cellvow.web.catalogue import isolate_foreign
 from cellvow.web.wording import DISPLAY_UNITS, Wording
 from tests.unit.web.samples import DAY_MS, NOON_MS
 
@@ -72,7 +73,7 @@ def test_a_written_day_may_lie_before_1970() -> None:
 @pytest.mark.parametrize("text", ["2026-13-01", "20260117", "2026-W01-1", "<b>", ""])
 def test_what_is_no_day_stands_as_it_was_written(text: str) -> None:
     """Another text is shown as somebody's text and not guessed at."""
-    assert Wording("en").written_day(text).startswith("<bdi>")
+    assert isolate_foreign(text) == Wording("en").written_day(text)
 
 
 def test_zero_is_counted_as_many() -> None:
@@ -83,5 +84,5 @@ def test_zero_is_counted_as_many() -> None:
 
 def test_an_unknown_unit_is_named_as_it_is() -> None:
     """A number in a unit we do not know keeps number and unit."""
-    assert "7\u00a0<bdi>&lt;furlong&gt;</bdi>" == Wording("en").quantity(7, "<furlong>")
+    assert "7\u00a0&lt;furlong&gt;" == Wording("en").quantity(7, "<furlong>")
     assert "7" == Wording("en").quantity(7, None)

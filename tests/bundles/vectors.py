@@ -1,0 +1,62 @@
+"""Bundles as vectors: sound ones of every shape, and for every check one that fails it."""
+
+from __future__ import annotations
+
+import random
+import tempfile
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from tests.bundles.chain import Chain
+from tests.bundles.mutation import Case, mutate, sound_case
+from tests.bundles.verdict import judge
+
+if TYPE_CHECKING:
+    from tests.bundles.chain import Sound
+
+SEED = 11
+_TRIES_MAX = 20_000
+_CHECKS = range(14)
+_SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "model")
+_DESCRIPTION = (
+    "Whole bundles (formats.md sections 10 to 12): 'bundle' in hexadecimal, 'trust' the text of a trust file or null, "
+    "'verdict' what a verifier must say: ok with the proven facts, or the number of the check that fails, 0 where "
+    "the trust file itself has not its form. 'done' says what was done to a sound bundle."
+)
+
+
+def make_vectors() -> dict[str, object]:
+    """The vectors, always the same."""
+    with tempfile.TemporaryDirectory() as folder:
+        chain = Chain(Path(folder) / "ledger")
+        chain.fill(6)
+        chain.publish("ab")
+        rng = random.Random(SEED)
+        drawn = [chain.sound(rng, 6) for _ in range(80)]
+        chain.close()
+    cases = [sound_case(sound) for sound in _shapes(drawn)]
+    cases += [Case(cases[1].bundle, None, "no trust file"), *_failures(rng, drawn)]
+    return {"cases": [_document(case) for case in cases], "description": _DESCRIPTION}
+
+
+def _shapes(drawn: list[Sound]) -> list[Sound]:
+    """One sound bundle of each shape."""
+    return [next(sound for sound in drawn if sound.name == shape) for shape in _SHAPES]
+
+
+def _failures(rng: random.Random, drawn: list[Sound]) -> list[Case]:
+    """For each check, the first mutation found that fails it."""
+    found: dict[int, Case] = {}
+    for _ in range(_TRIES_MAX):
+        case = mutate(rng, rng.choice(drawn), rng.choice(drawn))
+        verdict = judge(case)
+        if not verdict["ok"]:
+            found.setdefault(int(str(verdict["check"])), case)
+        if len(found) == len(_CHECKS):
+            break
+    return [found[number] for number in sorted(found)]
+
+
+def _document(case: Case) -> dict[str, object]:
+    trust = None if case.trust is None else case.trust.decode()
+    return {"bundle": case.bundle.hex(), "done": case.mutation, "trust": trust, "verdict": judge(case)}
