@@ -229,7 +229,7 @@ def test_a_demonstration_is_not_made_over_something_else(tmp_path: Path) -> None
 
     with pytest.raises(OperationalError, match="not empty"):
         run_demo(tmp_path, DemoInput(cache=Path("nowhere")), silent)
-    with pytest.raises(OperationalError, match="not deleted"):
+    with pytest.raises(OperationalError, match="nothing is deleted"):
         clear_demo(tmp_path)
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "precious"
 

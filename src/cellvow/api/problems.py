@@ -1,6 +1,5 @@
 """What a client is told when it cannot have what it asked for: a page for people, problem details for programs."""
 
-from dataclasses import dataclass
 
 import msgspec
 from fastapi import FastAPI, Request, Response
@@ -24,11 +23,12 @@ SECURITY_HEADERS = {
 """Every answer carries them: no script, no foreign content, no frame, no trace of an address that holds a key."""
 
 
-@dataclass(frozen=True)
 class Refusal(Exception):
     """A request that gets a problem instead of what it asked for."""
 
-    problem: Problem
+    def __init__(self, problem: Problem) -> None:
+        super().__init__(problem)
+        self.problem = problem
 
 
 def present_problem(request: Request, problem: Problem) -> Response:

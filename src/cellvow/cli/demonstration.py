@@ -27,6 +27,18 @@ if TYPE_CHECKING:
 OWNER = "buyer"
 PAGES = "pages"
 VERIFY_TIMEOUT_S = 60
+_WITHOUT_NETWORK = """
+import runpy, sys
+
+def refuse(event, arguments):
+    if event.startswith("socket."):
+        raise SystemExit("the verifier reached for the network")
+
+sys.addaudithook(refuse)
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name="__main__")
+"""
+"""Runs a program in a process that ends when it touches a socket (Python's audit events)."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -166,8 +178,8 @@ def _verify(demo: "Demo", report: Report) -> list[Verdict]:
         report("10 Nothing could be determined from the measurement, so there is no certificate to verify.")
         return []
     report("10 A fresh process checks the certificate from two files, without network and without us.")
-    isolated = [sys.executable, "-I", str(demo.verifier), str(demo.bundle), "--trust", str(demo.trust), "--json"]
-    verdicts = [_ask("cellvow-verify.pyz", isolated)]
+    isolated = [sys.executable, "-I", "-S", "-c", _WITHOUT_NETWORK, str(demo.verifier)]
+    verdicts = [_ask("cellvow-verify.pyz", [*isolated, str(demo.bundle), "--trust", str(demo.trust), "--json"])]
     node = shutil.which("node")
     if node is None:
         report("     verify.js: not run, Node.js was not found")

@@ -162,13 +162,13 @@ def join(options: Joining) -> Answer:
     from cellvow.core.ledger.key import key_record_key
     from cellvow.node.home import NodeHome
     from cellvow.workspace import commands
-    from cellvow.workspace.workspace import OPERATIONAL_KEY
+    from cellvow.workspace.settings import WORKING_KEY
 
     home = NodeHome(options.ledger)
     with opened_workspace(options.workspace) as workspace:
         chain_id = _require_member(home, workspace)
         workspace.join(options.ledger)
-        kid = workspace.key(OPERATIONAL_KEY).kid
+        kid = workspace.key(WORKING_KEY).kid
         if _holds(home, key_record_key(kid)):
             sentence = f"{workspace.organisation} has joined {chain_id} already; key {kid.hex()} is registered."
             return Answer({"chain_id": chain_id, "kid": kid.hex(), "registered": False}, [sentence])

@@ -104,6 +104,18 @@ def register_key(options: KeyToRegister) -> Answer:
     )
 
 
+@command(app, "use", examples=("cellvow key use operational-2 --workspace lab",))
+def use_key(options: NamedKey) -> Answer:
+    """Sign with another key from now on.
+
+    It must be registered before the ledger takes what it signs.
+    """
+    with opened_workspace(options.workspace) as workspace:
+        workspace.work_with(options.name)
+        kid = workspace.key().kid.hex()
+    return Answer({"key": options.name, "kid": kid}, [f"{options.workspace} signs with {options.name} ({kid})."])
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class KeyToRevoke(WorkspaceOptions):
     """Options of `key revoke`."""

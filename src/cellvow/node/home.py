@@ -65,13 +65,13 @@ class NodeHome:
     @classmethod
     def create(cls, folder: Path, genesis: Genesis, origin: str, seed: bytes) -> "NodeHome":
         """Make the ledger of a genesis, without witnesses; raises `OperationalError` where one is already."""
-        state = MemoryState()
-        applied = begin_chain(genesis, state)
+        key = NoteKey(origin, KeyAlgorithm.LOG, derive_public_key(seed))
+        encode_vkey(key)  # refuses a bad origin before anything is written
+        applied = begin_chain(genesis, MemoryState())
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         store = LedgerStore.create(folder, genesis, applied)
         _write_secret(folder / LOG_KEY_FILE, seed)
         (folder / GENESIS_FILE).write_bytes(encode_genesis(genesis))
-        key = NoteKey(origin, KeyAlgorithm.LOG, derive_public_key(seed))
         (folder / TRUST_FILE).write_bytes(encode_trust(Trust(genesis.digest, key, (), 0)))
         (folder / WITNESSES_FILE).write_text("[]\n", encoding="utf-8")
         store.close()

@@ -1,5 +1,6 @@
 """What an organisation does: each use case signs with its own keys and submits; a rejection is raised, not returned."""
 
+import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -19,13 +20,13 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.organisation import RegisterKey, RevokeKey, possession_bytes
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.outcome import parse_outcome
-from cellvow.core.ledger.rejection import Rejected
+from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
 from cellvow.workspace.clock import now_ms
-from cellvow.workspace.workspace import OPERATIONAL_KEY, ROOT_KEY, Signed, Workspace
+from cellvow.workspace.workspace import ROOT_KEY, Signed, Workspace
 
 COMMIT_TIMEOUT_S = 60
 ALL_SCOPE = (
@@ -54,7 +55,11 @@ class Declaration:
 
 def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Receipted:
     """Submit a statement and wait until it is committed; raises the rejection of its first rejected message."""
-    receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
+    try:
+        receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
+    except NotIncludable:
+        workspace.sequences.resolve(signed.kid, signed.sequence)  # refused, and the signer knows: not to be sent again
+        raise
     workspace.sequences.resolve(signed.kid, signed.sequence)
     for data in receipted.outcomes:
         outcome = parse_outcome(data)
@@ -64,7 +69,7 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
 
 
 def submit_message(
-    session: LedgerSession, workspace: Workspace, message: Message, key_name: str = OPERATIONAL_KEY
+    session: LedgerSession, workspace: Workspace, message: Message, key_name: str | None = None
 ) -> Receipted:
     """Sign one message and submit it."""
     chain_id = session.engine.head.chain_id
@@ -72,21 +77,22 @@ def submit_message(
 
 
 def resubmit_unresolved(session: LedgerSession, workspace: Workspace) -> int:
-    """Send again what was signed and never answered; none takes effect twice. How many were sent."""
-    sent = 0
-    for name in (ROOT_KEY, OPERATIONAL_KEY):
+    """Send again what was signed and never answered, by any key; none takes effect twice. How many were answered."""
+    answered = 0
+    for name in workspace.keystore.names():
         kid = workspace.key(name).kid
         for sequence, data in workspace.sequences.unresolved(kid):
-            session.submit(data).result(timeout=COMMIT_TIMEOUT_S)
+            with contextlib.suppress(NotIncludable):  # that is an answer too
+                session.submit(data).result(timeout=COMMIT_TIMEOUT_S)
             workspace.sequences.resolve(kid, sequence)
-            sent += 1
-    return sent
+            answered += 1
+    return answered
 
 
 def enrol(
     session: LedgerSession,
     workspace: Workspace,
-    key_name: str = OPERATIONAL_KEY,
+    key_name: str | None = None,
     scope: Sequence[str] = ALL_SCOPE,
     valid_until_ms: int | None = None,
 ) -> Receipted:

@@ -66,6 +66,16 @@ ORGANISATIONS = (
     ("packmaker", "Demo Pack Works", ("manufacturer",)),
 )
 
+_PARTS = (
+    "certificate.cvb",
+    "cellvow-verify.pyz",
+    "ledger",
+    "pages",
+    "witnesses",
+    *(name for name, _, _ in ORGANISATIONS),
+)
+"""All that a demonstration leaves in its folder, also when it is interrupted."""
+
 
 @dataclass(frozen=True, slots=True)
 class DemoInput:
@@ -147,8 +157,11 @@ def clear_demo(folder: Path) -> None:
     """Delete an earlier demonstration; refuses any other folder."""
     if not folder.exists():
         return
-    if any(folder.iterdir()) and not (folder / "ledger" / "trust.json").is_file():
-        raise OperationalError(f"{folder} holds something else than a demonstration: it is not deleted")
+    foreign = sorted(path.name for path in folder.iterdir() if path.name not in _PARTS)
+    if foreign:
+        raise OperationalError(
+            f"{folder} holds {foreign[0]}, which is no part of a demonstration: nothing is deleted. Name another folder"
+        )
     shutil.rmtree(folder)
 
 

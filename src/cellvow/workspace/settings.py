@@ -8,14 +8,17 @@ from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.identifier import parse_organisation_id
 
 SETTINGS_FILE = "cellvow.toml"
+WORKING_KEY = "operational-1"
+"""The key a workspace signs with unless its settings name another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Whose workspace it is, and in which folder the node lies that it submits to (None before it joined one)."""
+    """Whose workspace it is, the node's folder it submits to (None before it joined one), the key it works with."""
 
     organisation: str
     ledger: Path | None
+    key: str = WORKING_KEY
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
@@ -23,6 +26,8 @@ def write_settings(folder: Path, settings: Settings) -> None:
     lines = [f'organisation = "{settings.organisation}"']
     if settings.ledger is not None:
         lines.append(f"ledger = {_quote(str(settings.ledger))}")
+    if settings.key != WORKING_KEY:
+        lines.append(f"key = {_quote(settings.key)}")
     (folder / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -35,15 +40,16 @@ def read_settings(folder: Path) -> Settings:
         raise OperationalError(f"{folder} is no workspace: `cellvow init workspace {folder}` makes one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"{path}: {error}") from error
-    unknown = sorted(name for name in values if name not in ("organisation", "ledger"))
+    unknown = sorted(name for name in values if name not in ("organisation", "ledger", "key"))
     if unknown:
-        raise Malformed(f"{path}: {unknown[0]} is not a setting; known are organisation and ledger")
+        raise Malformed(f"{path}: {unknown[0]} is not a setting; known are organisation, ledger and key")
     ledger = values.get("ledger")
     if ledger is not None and not isinstance(ledger, str):
         raise Malformed(f"{path}: ledger is the path of a node's folder")
     return Settings(
         parse_organisation_id(str(values.get("organisation", ""))),
         None if ledger is None else (folder / ledger).resolve(),
+        str(values.get("key", WORKING_KEY)),
     )
 
 

@@ -1,7 +1,7 @@
 """One organisation's installation: its keys, its vault, its archive, and the node it submits to."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import msgspec
@@ -26,10 +26,10 @@ from cellvow.node.home import NodeHome
 from cellvow.vault import Vault
 from cellvow.workspace.keystore import Keystore, SigningKey
 from cellvow.workspace.sequences import Sequences
-from cellvow.workspace.settings import Settings, read_settings, write_settings
+from cellvow.workspace.settings import WORKING_KEY, Settings, read_settings, write_settings
 
 MEMBER_FILE = "member.json"
-ROOT_KEY, OPERATIONAL_KEY = "root", "operational-1"
+ROOT_KEY = "root"
 SEED_LENGTH = 32
 SIGNING_WINDOW_MS = 3_600_000
 """Our clients do not want a statement applied later than an hour after signing."""
@@ -70,7 +70,7 @@ class Workspace:
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         keystore = Keystore.create(folder / "keys")
         root = keystore.new_key("root", ROOT_KEY)
-        keystore.new_key("operational", OPERATIONAL_KEY)
+        keystore.new_key("operational", WORKING_KEY)
         member = Organisation(organisation, name, tuple(roles), (root.public_key.hex(),), tuple(accreditations))
         document = encode_organisation(member)
         parse_organisation(document)
@@ -97,7 +97,13 @@ class Workspace:
 
     def join(self, ledger: Path) -> None:
         """Submit to the node in this folder from now on."""
-        write_settings(self.folder, Settings(self.organisation, ledger.resolve()))
+        write_settings(self.folder, replace(self.settings, ledger=ledger.resolve()))
+        self.settings = read_settings(self.folder)
+
+    def work_with(self, key_name: str) -> None:
+        """Sign with this key from now on; raises `OperationalError` where there is none."""
+        self.keystore.key(key_name)
+        write_settings(self.folder, replace(self.settings, key=key_name))
         self.settings = read_settings(self.folder)
 
     def home(self) -> NodeHome:
@@ -110,11 +116,11 @@ class Workspace:
         """This organisation's entry for a genesis."""
         return parse_organisation((self.folder / MEMBER_FILE).read_bytes())
 
-    def key(self, name: str = OPERATIONAL_KEY) -> SigningKey:
-        """One of its keys."""
-        return self.keystore.key(name)
+    def key(self, name: str | None = None) -> SigningKey:
+        """One of its keys; without a name the one it works with."""
+        return self.keystore.key(name or self.settings.key)
 
-    def sign(self, chain_id: str, message: Message, now_ms: int, key_name: str = OPERATIONAL_KEY) -> Signed:
+    def sign(self, chain_id: str, message: Message, now_ms: int, key_name: str | None = None) -> Signed:
         """A single statement; its sequence is persisted before it is signed, its bytes until it is resolved."""
         body: dict[str, Json] = {"message": parse_object(encode_checked(message))}
         return self._sign(chain_id, message.subject, SINGLE_CONTENT, body, now_ms, key_name)
@@ -126,7 +132,7 @@ class Workspace:
         carried = tuple(encode_checked(message) for message in messages)
         root = batch_root(seed, carried).hex()
         body: dict[str, Json] = {"count": len(carried), "mode": mode, "root": root}
-        signed = self._sign(chain_id, BATCH_SUBJECT, BATCH_CONTENT, body, now_ms, OPERATIONAL_KEY)
+        signed = self._sign(chain_id, BATCH_SUBJECT, BATCH_CONTENT, body, now_ms, None)
         data = encode_batch(signed.data, seed, carried)
         self.sequences.keep(signed.kid, signed.sequence, data)
         return Signed(data, signed.kid, signed.sequence)
@@ -137,7 +143,7 @@ class Workspace:
         self.sequences.close()
 
     def _sign(
-        self, chain_id: str, subject: str, content: str, body: dict[str, Json], now_ms: int, key_name: str
+        self, chain_id: str, subject: str, content: str, body: dict[str, Json], now_ms: int, key_name: str | None
     ) -> Signed:
         key = self.key(key_name)
         sequence = self.sequences.allocate(key.kid)
@@ -156,7 +162,12 @@ def encode_checked(message: Message) -> bytes:
     try:
         msgspec.json.decode(data, type=type(message))
     except msgspec.ValidationError as error:
-        raise Malformed(f"{type(message).__name__}: {error}") from error
+        _, _, field = str(error).partition(" - at `$.")
+        named = field.rstrip("`") or "a field"
+        raise Malformed(
+            f"{type(message).__name__}: {named} does not have the form that the ledger takes "
+            "(docs/reference/circles.md lists the fields); nothing was signed"
+        ) from error
     return data
 
 

@@ -24,8 +24,8 @@ from cellvow.core.contracts.battery import (
     derive_model,
     get_battery,
     model_key,
-    require_plausible,
     require_day,
+    require_plausible,
 )
 from cellvow.core.contracts.contract import (
     MEMBERS,
