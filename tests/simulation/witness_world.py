@@ -35,7 +35,7 @@ SOUTH = "witness.example/south"
 
 def seeded(seed: int) -> Random:
     """A story that is told the same way each time."""
-    return Random(seed)  # noqa: S311 - to be replayed, not to be secret
+    return Random(seed)
 
 
 def signer_of(seed: bytes) -> Signer:

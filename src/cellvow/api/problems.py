@@ -1,6 +1,5 @@
 """What a client is told when it cannot have what it asked for: a page for people, problem details for programs."""
 
-
 import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException

@@ -217,9 +217,18 @@ def _attack(demo: "Demo", report: Report) -> dict[str, dict[str, str]]:
         return {one.attack: dict(one.by) for one in run_attacks(demo.folder, Path(scratch), report)}
 
 
+def _program() -> str:
+    """How this program is called here: by its name where that finds it, else by the path it was called with."""
+    called = Path(sys.argv[0])
+    found = shutil.which("cellvow")
+    is_found = found is not None and called.exists() and Path(found).samefile(called)
+    return str(called) if called.name == "cellvow" and not is_found else "cellvow"
+
+
 def _next_steps(demo: "Demo") -> list[str]:
     elsewhere = "" if demo.folder == Path("demo") else f" --workspace {demo.folder / OWNER}"
-    lines = ["See the pages:", f"  cellvow serve{elsewhere}"]
+    cellvow = _program()
+    lines = ["See the pages:", f"  {cellvow} serve{elsewhere}"]
     if demo.bundle.is_file():
         check = f"  python3 {demo.verifier} {demo.bundle} --trust {demo.trust}"
         lines += ["Check the proof, on any machine with Python:", check]
@@ -227,7 +236,7 @@ def _next_steps(demo: "Demo") -> list[str]:
         "",
         *lines,
         "Replay the ledger:",
-        f"  cellvow fsck {demo.ledger}",
+        f"  {cellvow} fsck {demo.ledger}",
         "Cheat, and be seen:",
-        "  cellvow demo --attack",
+        f"  {cellvow} demo --attack",
     ]

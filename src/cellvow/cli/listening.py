@@ -13,6 +13,8 @@ if TYPE_CHECKING:
     from fastapi import FastAPI
 
 BACKLOG = 128
+CONNECTIONS_MAX = 256
+"""Connections served at once; the next is answered 503, so slow clients cannot pile up."""
 LIMIT_S = 15
 """How long an idle connection is kept, and how long requests may take to end after Ctrl-C."""
 
@@ -54,6 +56,7 @@ class Listener:
             access_log=False,
             server_header=False,
             timeout_keep_alive=LIMIT_S,
+            limit_concurrency=CONNECTIONS_MAX,
             timeout_graceful_shutdown=LIMIT_S,
         )
         try:

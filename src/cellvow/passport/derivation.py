@@ -41,8 +41,8 @@ from cellvow.passport.view import (
     Source,
 )
 
-Fields = Mapping[tuple[str, str], Sequence[dict[str, Json]]]
-"""(organisation, reference) -> the field documents of that attestation that this reader was shown, verified."""
+Fields = Mapping[str, dict[str, Json]]
+"""Commitment (hexadecimal) -> the field document behind it, for those this reader was shown."""
 
 CURVE = "discharge_curve"
 _MODEL_FACTS = (
@@ -179,24 +179,22 @@ def _issued(ledger: Ledger) -> list[tuple[str, str]]:
 
 
 def _attestations(ledger: Ledger, battery: BatteryRecord, fields: Fields, now_ms: int) -> list[Attested]:
-    shown = []
+    return [_attested(ledger, record, battery, fields, now_ms) for record in _issued_records(ledger)]
+
+
+def _issued_records(ledger: Ledger) -> list[AttestationRecord]:
+    records = []
     for organisation, reference in _issued(ledger):
         value = ledger.read(attestation_key(organisation, reference))
         if value is None:
             fail(f"attestation {reference} of {organisation} was issued and has no record")
-        record = decode_record(AttestationRecord, value)
-        shown.append(_attested(ledger, record, battery, fields.get((organisation, reference), ()), now_ms))
-    return shown
+        records.append(decode_record(AttestationRecord, value))
+    return records
 
 
 def _attested(
-    ledger: Ledger,
-    record: AttestationRecord,
-    battery: BatteryRecord,
-    fields: Sequence[dict[str, Json]],
-    now_ms: int,
+    ledger: Ledger, record: AttestationRecord, battery: BatteryRecord, fields: Fields, now_ms: int
 ) -> Attested:
-    opened = {str(one.get("quantity")): one for one in fields}
     return Attested(
         reference=record.reference,
         is_certificate=record.is_certificate,
@@ -207,7 +205,7 @@ def _attested(
         tested_until_ms=record.tested_until_ms,
         valid_until_ms=record.valid_until_ms,
         state=derive_state(record, battery, now_ms),
-        measured=tuple(_measured(one.quantity, opened.get(one.quantity)) for one in record.results),
+        measured=tuple(_measured(one.quantity, fields.get(one.commitment)) for one in record.results),
         predicates=tuple((one.quantity, one.comparison, one.threshold) for one in record.predicates),
         source=_source(ledger, record.provenance),
     )
@@ -216,8 +214,6 @@ def _attested(
 def _measured(quantity: str, field: dict[str, Json] | None) -> Measured:
     if field is None or not isinstance(field.get("value"), int):
         return Measured(quantity, "", None, None, None, None)
-    conditions = field.get("conditions")
-    listed = conditions if isinstance(conditions, dict) else {}
     return Measured(
         quantity=quantity,
         unit=str(field.get("unit", "")),
@@ -225,8 +221,20 @@ def _measured(quantity: str, field: dict[str, Json] | None) -> Measured:
         low=_integer(field.get("low")),
         high=_integer(field.get("high")),
         coverage_permille=_integer(field.get("coverage_permille")),
-        conditions=tuple((name, str(text)) for name, text in sorted(listed.items())),
+        conditions=_conditions(field),
     )
+
+
+def _conditions(field: dict[str, Json]) -> tuple[tuple[str, str], ...]:
+    """What a field says of how its value came about: named conditions, then its caveats as sentences."""
+    named, caveats = field.get("conditions"), field.get("caveats")
+    stated = (
+        [(name, str(value)) for name, value in sorted(named.items()) if value is not None]
+        if isinstance(named, dict)
+        else []
+    )
+    warned = [("caveat", str(sentence)) for sentence in caveats] if isinstance(caveats, list) else []
+    return (*stated, *warned)
 
 
 def _integer(value: Json) -> int | None:
@@ -235,15 +243,11 @@ def _integer(value: Json) -> int | None:
 
 def _curve(ledger: Ledger, fields: Fields) -> Curve | None:
     """The newest disclosed discharge curve."""
-    for organisation, reference in reversed(_issued(ledger)):
-        for field in fields.get((organisation, reference), ()):
-            points = field.get("points")
-            if field.get("quantity") != CURVE or not isinstance(points, list):
-                continue
-            value = ledger.read(attestation_key(organisation, reference))
-            if value is not None:
-                source = _source(ledger, decode_record(AttestationRecord, value).provenance)
-                return Curve(tuple(_point(point) for point in points), source)
+    for record in reversed(_issued_records(ledger)):
+        for result in record.results:
+            points = fields.get(result.commitment, {}).get("points")
+            if result.quantity == CURVE and isinstance(points, list):
+                return Curve(tuple(_point(point) for point in points), _source(ledger, record.provenance))
     return None
 
 

@@ -63,7 +63,7 @@ def take_in(
         measurement, workspace.archive / f"{source.sha256.hex()}.parquet", file_key, progress=progress
     )
     document: dict[str, Json] = {
-        "curve": [list(point) for point in thin_curve(evaluation.discharge_curve())],
+        "curve": [list(point) for point in _full_curve(evaluation)],
         "evidence_class": source.evidence_class,
         "file": archive.path.name,
         "file_key": file_key.hex(),
@@ -139,6 +139,11 @@ def predicates_of(imported: Imported, quantity: str, at_least: int) -> tuple[Pre
     if not lows or min(lows) < at_least:
         return ()
     return (Predicate(quantity=quantity, comparison="at_least", threshold=at_least),)
+
+
+def _full_curve(evaluation: Evaluation) -> list[tuple[int, int]]:
+    """The curve of a full discharge; a slice of one would pass for the battery's."""
+    return thin_curve(evaluation.discharge_curve()) if evaluation.full_discharges() else []
 
 
 def thin_curve(points: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:

@@ -6,9 +6,9 @@ from dataclasses import dataclass
 from cellvow.core.contracts.attestation import IssueAttestation, attestation_key
 from cellvow.core.contracts.battery import battery_key
 from cellvow.core.contracts.contract import Message
-from cellvow.core.ledger.commitment import Disclosure
+from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.ledger.outcome import parse_outcome
-from cellvow.core.primitives.encoding import Json, parse_object
+from cellvow.core.primitives.encoding import parse_object
 from cellvow.core.primitives.errors import OperationalError, VerificationError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.core.protocol.ruleset import get_ruleset
@@ -16,7 +16,7 @@ from cellvow.node.bundling import build_bundle
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStore
 from cellvow.passport.derivation import Fields
-from cellvow.verify import Trust, Verified, encode_bundle, verify_bundle
+from cellvow.verify import Trust, Verified, encode_bundle, parse_bundle, verify_bundle
 from cellvow.workspace.workspace import Workspace
 
 BUNDLE_SUFFIX = ".cvb"
@@ -86,30 +86,22 @@ def receive_bundle(workspace: Workspace, data: bytes, trust: Trust) -> Verified:
 
 def shown_fields(workspace: Workspace, messages: Sequence[tuple[str, Message]]) -> Fields:
     """The values this organisation knows of the given (organisation, message) pairs: its own, and those shown to it."""
-    fields: dict[tuple[str, str], list[dict[str, Json]]] = {}
+    disclosures: list[Disclosure] = []
     for organisation, message in messages:
         if isinstance(message, IssueAttestation) and organisation == workspace.organisation:
-            opened = find_disclosures(workspace, message, None)
-            fields[organisation, message.reference] = [_parse(one) for one in opened]
-    for verified in received_bundles(workspace):
-        reference = str(verified.message.get("reference", ""))
-        documents = [one for one in verified.disclosures if isinstance(one, dict)]
-        if documents:
-            fields.setdefault((verified.organisation, reference), []).extend(documents)
-    return fields
+            disclosures += find_disclosures(workspace, message, None)
+    disclosures += received_disclosures(workspace)
+    return {commit(one.salt, one.field).hex(): parse_object(one.field) for one in disclosures}
 
 
-def received_bundles(workspace: Workspace) -> list[Verified]:
-    """What others have shown: every kept bundle, verified anew against this ledger's trust."""
-    trust = workspace.home().trust
-    verified = []
+def received_disclosures(workspace: Workspace) -> list[Disclosure]:
+    """What others have shown: the disclosures of every kept bundle, verified anew against this ledger's trust."""
+    trust, shown = workspace.home().trust, []
     for path in sorted(workspace.received.glob(f"*{BUNDLE_SUFFIX}")):
+        data = path.read_bytes()
         try:
-            verified.append(verify_bundle(path.read_bytes(), trust, is_valid))
+            verify_bundle(data, trust, is_valid)
         except VerificationError as error:
             raise VerificationError(f"{path.name} no longer verifies ({error}): ask for it anew") from error
-    return verified
-
-
-def _parse(disclosure: Disclosure) -> dict[str, Json]:
-    return parse_object(disclosure.field)
+        shown += [Disclosure(one.salt, one.field) for one in parse_bundle(data).disclosures]
+    return shown
