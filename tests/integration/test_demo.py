@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.evidence import find_measurement
 from cellvow.node.fsck import check_ledger
@@ -232,6 +232,19 @@ def test_a_demonstration_is_not_made_over_something_else(tmp_path: Path) -> None
     with pytest.raises(OperationalError, match="nothing is deleted"):
         clear_demo(tmp_path)
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_measurement_that_cannot_be_read_leaves_an_earlier_demonstration_as_it_was(tmp_path: Path) -> None:
+    """The file is read before anything is deleted or made."""
+    bad, folder = tmp_path / "bad.csv", tmp_path / "demo"
+    bad.write_text("nothing,like,a,measurement\n1,2,3,4\n", encoding="utf-8")
+    folder.mkdir()
+    (folder / "certificate.cvb").write_bytes(b"earlier")
+
+    with pytest.raises(Malformed):
+        run_demo(folder, DemoInput(data=bad, rated_ah=1.0), silent, replace=True)
+
+    assert [path.name for path in folder.iterdir()] == ["certificate.cvb"]
 
 
 @pytest.mark.slow

@@ -126,15 +126,14 @@ def demonstrate(options: Demonstration) -> Answer:
 
 def _open(options: Demonstration, report: Report) -> "Demo":
     """The demonstration: an earlier one that was finished, or a new one."""
-    from cellvow.workspace.demo import DemoInput, clear_demo, open_demo, run_demo
+    from cellvow.workspace.demo import DemoInput, open_demo, run_demo
 
     earlier = open_demo_if_whole(options.folder) and not options.fresh and options.data is None
     if earlier:
         report(f"{options.folder} holds a demonstration: it is shown again. --fresh makes a new one.")
         return open_demo(options.folder, report)
-    if options.folder.exists():
-        clear_demo(options.folder)
-    return run_demo(options.folder, DemoInput(options.data, options.rated_ah, options.measurement), report)
+    demo_input = DemoInput(options.data, options.rated_ah, options.measurement)
+    return run_demo(options.folder, demo_input, report, replace=True)
 
 
 def open_demo_if_whole(folder: Path) -> bool:

@@ -5,7 +5,7 @@ Organisations are invented, and plainly so; the measurement is real where it cou
 
 import secrets
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -128,8 +128,15 @@ class _Measured:
     rated_mah: int
 
 
-def run_demo(folder: Path, demo_input: DemoInput, report: Report) -> Demo:
-    """Run the whole story into an empty folder; what it made is left there to be looked at."""
+def run_demo(folder: Path, demo_input: DemoInput, report: Report, *, replace: bool = False) -> Demo:
+    """Run the whole story into an empty folder; what it made is left there to be looked at.
+
+    The measurement is read first: a file that cannot be read leaves the folder as it was. With `replace` an earlier
+    demonstration in the folder is deleted.
+    """
+    measurements = _read_measurements(demo_input)
+    if replace:
+        clear_demo(folder)
     if folder.exists() and any(folder.iterdir()):
         raise OperationalError(f"{folder} is not empty: `cellvow demo --fresh` replaces an earlier demonstration")
     demo = Demo(folder, report)
@@ -137,7 +144,7 @@ def run_demo(folder: Path, demo_input: DemoInput, report: Report) -> Demo:
     with demo.home.open_session(now_ms) as session:
         _enrol(demo, session)
         _be_born(demo, session, demo_input)
-        _certify(demo, session, demo_input)
+        _certify(demo, session, demo_input, measurements)
         _hand_over(demo, session)
         _witness(demo, session)
         _share(demo, session)
@@ -235,10 +242,10 @@ def _model(rated_mah: int) -> RegisterModel:
     )
 
 
-def _certify(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
+def _certify(demo: Demo, session: LedgerSession, demo_input: DemoInput, measurements: Sequence[Measurement]) -> None:
     demo.report("4  The laboratory imports the measurement, keeps the rows, and signs certificates.")
     laboratory = demo.workspaces["laboratory"]
-    for number, measured in enumerate(_measurements(demo, laboratory, demo_input), start=1):
+    for number, measured in enumerate(_take_in(demo, demo_input, measurements), start=1):
         imported = measured.imported
         threshold = round(measured.rated_mah * _SHARE_OF_RATING)
         certification = Certification(
@@ -255,10 +262,13 @@ def _certify(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
         demo.certificates.append(attest_import(session, laboratory, imported, certification))
 
 
-def _measurements(demo: Demo, laboratory: Workspace, demo_input: DemoInput) -> list[_Measured]:
-    measured = []
+def _take_in(demo: Demo, demo_input: DemoInput, measurements: Sequence[Measurement]) -> list[_Measured]:
+    measured, laboratory = [], demo.workspaces["laboratory"]
+    if any(measurement.source.evidence_class == "simulated" for measurement in measurements):
+        demo.report("     The real measurement is not here (the package index could not be reached):")
+        demo.report("     what follows is SIMULATED, and says so on every page.")
     rated_mah = RATED_MAH if demo_input.rated_ah is None else round(demo_input.rated_ah * 1000)
-    for measurement in _sources(demo, demo_input):
+    for measurement in measurements:
         rated = rated_mah if demo_input.data is None or demo_input.rated_ah is not None else None
         evaluation = evaluate_measurement(measurement, rated_mah=rated)
         _tell(demo, measurement, evaluation)
@@ -266,13 +276,11 @@ def _measurements(demo: Demo, laboratory: Workspace, demo_input: DemoInput) -> l
     return measured
 
 
-def _sources(demo: Demo, demo_input: DemoInput) -> list[Measurement]:
+def _read_measurements(demo_input: DemoInput) -> list[Measurement]:
     if demo_input.data is not None:
         return [import_measurement(demo_input.data)]
     distribution = find_measurement(demo_input.cache)
     if distribution is None:
-        demo.report("     The real measurement is not here (the package index could not be reached):")
-        demo.report("     what follows is SIMULATED, and says so on every page.")
         return [simulate_measurement()]
     return [open_reference_measurement(distribution, name) for name in (CAPACITY_FILE, PULSE_FILE)]
 
