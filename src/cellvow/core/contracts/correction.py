@@ -28,7 +28,7 @@ from cellvow.core.contracts.battery import (
     require_plausible,
 )
 from cellvow.core.contracts.contract import (
-    MEMBERS,
+    WORLD,
     Context,
     Contract,
     Count,
@@ -48,16 +48,16 @@ from cellvow.core.ledger.rejection import Reason, Rejected
 class StatementReference(Schema, frozen=True, kw_only=True):
     """Message `index` of the statement with this digest."""
 
-    statement: Annotated[Hash, MEMBERS]
-    index: Annotated[Count, MEMBERS]
+    statement: Annotated[Hash, WORLD]
+    index: Annotated[Count, WORLD]
 
 
 class CorrectStatement(Message, frozen=True, kw_only=True):
     """Replace what one's own earlier statement said; the identifier it is about cannot change."""
 
-    corrects: Annotated[StatementReference, MEMBERS]
-    cause: Annotated[Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"], MEMBERS]
-    replacement: Annotated[RegisterModel | RegisterBattery | IssueAttestation, MEMBERS]
+    corrects: Annotated[StatementReference, WORLD]
+    cause: Annotated[Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"], WORLD]
+    replacement: Annotated[RegisterModel | RegisterBattery | IssueAttestation, WORLD]
 
     @property
     def subject(self) -> str:
