@@ -34,12 +34,16 @@ class Table:
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """A command's result: `document` for `--json`, `text` for people, and what to do once both are out."""
+    """A command's result: `document` for `--json`, `text` for people.
+
+    A command that stays up does so in `stay_up`, and calls what it is given as soon as it is up: only then is the
+    answer shown, so that whoever reads it may interrupt.
+    """
 
     document: Mapping[str, object]
     text: Sequence[str | Table] = field(default=())
     exit_code: int = 0
-    afterwards: Callable[[], None] | None = None
+    stay_up: Callable[[Callable[[], None]], None] | None = None
 
 
 def present(answer: Answer, *, as_json: bool) -> None:

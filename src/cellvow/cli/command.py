@@ -62,11 +62,12 @@ def _entry(run: Run[OptionsType], options_type: type[OptionsType]) -> Callable[.
         as_json = bool(values["as_json"])
         with failures_translated(as_json=as_json):
             answer = run(options_type(**values))
-            present(answer, as_json=as_json)
-            if answer.afterwards is not None:
+            if answer.stay_up is None:
+                present(answer, as_json=as_json)
+            else:
                 # It stays up until somebody has seen enough: an end, not a failure.
                 with suppress(KeyboardInterrupt):
-                    answer.afterwards()
+                    answer.stay_up(lambda: present(answer, as_json=as_json))
         raise typer.Exit(answer.exit_code)
 
     parameters = _parameters(options_type)

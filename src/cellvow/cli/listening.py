@@ -2,6 +2,7 @@
 
 import logging
 import socket
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -44,9 +45,16 @@ class Listener:
         shown = f"[{host}]" if family is socket.AF_INET6 else host
         return cls(bound, f"http://{shown}:{bound.getsockname()[1]}")
 
-    def run(self, application: "FastAPI") -> None:
-        """Serve until interrupted. Nothing is logged of requests: an address may hold a key."""
+    def run(self, application: "FastAPI", ready: Callable[[], None]) -> None:
+        """Serve until interrupted, and call `ready` once it does. Requests are not logged: they may hold a key."""
         import uvicorn
+
+        class Server(uvicorn.Server):
+            """Says when it is up: by then it also handles the interrupt."""
+
+            async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+                await super().startup(sockets)
+                ready()
 
         _report_failures_in_words()
         config = uvicorn.Config(
@@ -60,7 +68,7 @@ class Listener:
             timeout_graceful_shutdown=LIMIT_S,
         )
         try:
-            uvicorn.Server(config).run(sockets=[self.bound])
+            Server(config).run(sockets=[self.bound])
         finally:
             self.bound.close()
 

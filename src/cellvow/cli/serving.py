@@ -5,6 +5,7 @@ import secrets
 import sys
 import threading
 import webbrowser
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -18,8 +19,6 @@ from cellvow.cli.pages import find_witness_note
 from cellvow.core.primitives.errors import fail
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
-
     from cellvow.core.primitives.identifier import BatteryId
     from cellvow.node.home import NodeHome
     from cellvow.passport.view import Audience, Passport
@@ -100,11 +99,14 @@ def serve(options: Serving) -> Answer:
     )
     owner = None if token is None else _owner_link(listener.url, shown, token)
 
-    def listen() -> None:
-        if sys.stdout.isatty() and not options.as_json:
-            open_browser(listener.url)
+    def listen(ready: Callable[[], None]) -> None:
+        def begin() -> None:
+            ready()
+            if sys.stdout.isatty() and not options.as_json:
+                open_browser(listener.url)
+
         try:
-            listener.run(application)
+            listener.run(application, begin)
         finally:
             if shown.workspace is not None:
                 shown.workspace.close()
@@ -113,7 +115,7 @@ def serve(options: Serving) -> Answer:
     if owner is not None:
         lines.append(f"  owner's view:     {owner}")
     lines += ["Ctrl-C stops it."]
-    return Answer({"owner_url": owner, "url": f"{listener.url}/"}, lines, afterwards=listen)
+    return Answer({"owner_url": owner, "url": f"{listener.url}/"}, lines, stay_up=listen)
 
 
 def open_shown(options: ReadingOptions) -> Shown:

@@ -3,6 +3,7 @@
 import dataclasses
 import secrets
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -131,14 +132,14 @@ def run(options: WitnessToRun) -> Answer:
     listener = Listener.bind(options.host, options.port)
     application = create_witness_app(witness, lambda: now_ms() // 1000)
 
-    def serve() -> None:
+    def serve(ready: Callable[[], None]) -> None:
         try:
-            listener.run(application)
+            listener.run(application, ready)
         finally:
             witness.close()
 
     lines = [f"{witness.name} listens at {listener.url}", *_stop_hint()]
-    return Answer({"name": witness.name, "url": listener.url, "vkey": witness.vkey}, lines, afterwards=serve)
+    return Answer({"name": witness.name, "url": listener.url, "vkey": witness.vkey}, lines, stay_up=serve)
 
 
 def open_witness(folder: Path) -> "Witness":
