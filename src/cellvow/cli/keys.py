@@ -159,6 +159,26 @@ def resend(options: WorkspaceOptions) -> Answer:
     return Answer({"checkpoint": checkpoint, "sent": sent}, [*lines, *([] if published is None else published.lines())])
 
 
+@command(app, "recount", examples=("cellvow key recount --workspace lab",))
+def recount(options: WorkspaceOptions) -> Answer:
+    """Go on after the file of counters was lost.
+
+    Reads from the ledger what each key has used, and marks all below as used: what was signed before and got no
+    answer is void.
+    """
+    from cellvow.cli.writing import publish
+    from cellvow.workspace import commands
+    from cellvow.workspace.clock import now_ms
+    from cellvow.workspace.workspace import Workspace
+
+    Workspace.replace_lost_counters(options.workspace)
+    with opened_workspace(options.workspace) as workspace, workspace.home().open_session(now_ms) as session:
+        floors = commands.recount(session, workspace)
+        published = publish(session)
+    lines = [f"{name} goes on above {floor}." for name, floor in floors.items()]
+    return Answer({"checkpoint": published.document(), "floors": floors}, [*lines, *published.lines()])
+
+
 def _described_keys(workspace: "Workspace") -> list[dict[str, object]]:
     names = workspace.keystore.names()
     if not names:

@@ -17,8 +17,9 @@ from cellvow.core.contracts.custody import (
     WithdrawHandover,
     offer_key,
 )
-from cellvow.core.contracts.organisation import RegisterKey, RevokeKey, possession_bytes
+from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeKey, possession_bytes
 from cellvow.core.contracts.register import RegisterRecord, register_key
+from cellvow.core.ledger.key import key_record_key, parse_sequence_record, sequence_record_key
 from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.encoding import Json
@@ -87,6 +88,26 @@ def resubmit_unresolved(session: LedgerSession, workspace: Workspace) -> int:
             workspace.sequences.resolve(kid, sequence)
             answered += 1
     return answered
+
+
+def recount(session: LedgerSession, workspace: Workspace) -> dict[str, int]:
+    """After a lost counter: go on above what the ledger has seen of each key, and mark all below as used.
+
+    Returns the floor of each key that was raised, by name. What was signed before and not answered is void then.
+    """
+    floors = {}
+    for name in workspace.keystore.names():
+        kid = workspace.key(name).kid
+        if session.engine.state.get(key_record_key(kid)) is None:
+            continue
+        value = session.engine.state.get(sequence_record_key(kid))
+        top = 0 if value is None else parse_sequence_record(value).top
+        workspace.sequences.raise_to(kid, top)
+        floors[name] = top + 2  # the order itself takes top + 1, and a floor lies above what was used
+        message = RaiseFloor(organisation=workspace.organisation, floor=floors[name])
+        submit_message(session, workspace, message, name)
+        workspace.sequences.raise_to(kid, floors[name])
+    return floors
 
 
 def enrol(

@@ -30,7 +30,12 @@ from cellvow.workspace.settings import WORKING_KEY, Settings, read_settings, wri
 
 MEMBER_FILE = "member.json"
 ROOT_KEY = "root"
-SEED_LENGTH = 32
+VAULT_FILE, SEQUENCES_FILE = "vault.db", "sequences.db"
+_REMEDIES = {
+    VAULT_FILE: "restore it from a backup; without it what was sealed can no longer be shown",
+    SEQUENCES_FILE: "restore it from a backup, or run `cellvow key recount`",
+}
+"""Files that are made once with the workspace: one that is missing was lost, and is never silently made anew."""
 SIGNING_WINDOW_MS = 3_600_000
 """Our clients do not want a statement applied later than an hour after signing."""
 
@@ -51,8 +56,11 @@ class Workspace:
         self.folder = folder
         self.settings = read_settings(folder)
         self.keystore = Keystore.open(folder / "keys")
-        self.sequences = Sequences.open(folder / "sequences.db")
-        self.vault = Vault.open(folder / "vault.db", self.keystore.vault_key())
+        for name, remedy in _REMEDIES.items():
+            if not (folder / name).is_file():
+                raise OperationalError(f"{folder / name} is missing: {remedy}")
+        self.sequences = Sequences.open(folder / SEQUENCES_FILE)
+        self.vault = Vault.open(folder / VAULT_FILE, self.keystore.vault_key())
 
     @classmethod
     def create(
@@ -78,7 +86,15 @@ class Workspace:
         for part in ("archive", "received"):
             (folder / part).mkdir()
         write_settings(folder, Settings(organisation, None))
+        Sequences.open(folder / SEQUENCES_FILE).close()
+        Vault.open(folder / VAULT_FILE, keystore.vault_key()).close()
         return cls(folder)
+
+    @staticmethod
+    def replace_lost_counters(folder: Path) -> None:
+        """Make the file of counters anew where it was lost; what it counted must then be learned from the ledger."""
+        read_settings(folder)
+        Sequences.open(folder / SEQUENCES_FILE).close()
 
     @property
     def organisation(self) -> str:
