@@ -45,7 +45,7 @@ def test_a_measurement_cannot_be_changed() -> None:
     ("content", "said"),
     [
         (b"", "the file is empty; export"),
-        (gzip.compress(SHORT), "compressed with gzip; decompress it first"),
+        (gzip.compress(SHORT, mtime=0), "compressed with gzip; decompress it first"),
         (b"PK\x03\x04rest", "a zip archive or spreadsheet; export it as CSV"),
         (SHORT.decode().encode("utf-16"), "UTF-16 text; save it as UTF-8 CSV"),
         (SHORT.decode().encode("utf-16-be"), "binary bytes from row 1 on"),

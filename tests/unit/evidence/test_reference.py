@@ -67,7 +67,9 @@ def test_an_archive_of_endlessly_many_members_is_refused() -> None:
         read_member(content, "x.csv")
 
 
-@pytest.mark.parametrize("content", [b"", b"no gzip", archive(("x.csv", b"y" * 5000))[:60]])
+@pytest.mark.parametrize(
+    "content", [b"", b"no gzip", archive(("x.csv", b"y" * 5000))[:60]], ids=["empty", "text", "cut"]
+)
 def test_a_broken_archive_is_refused(content: bytes) -> None:
     """Empty, something else, or cut off."""
     with pytest.raises(Malformed, match="the distribution"):
