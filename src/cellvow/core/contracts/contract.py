@@ -12,6 +12,7 @@ import msgspec
 
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
+from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.identifier import (
     BATTERY_PATTERN,
     GTIN_PATTERN,
@@ -47,7 +48,7 @@ class Message(Schema, frozen=True, tag=True, tag_field="type", kw_only=True):
     @property
     def subject(self) -> str:
         """What the message is about."""
-        raise NotImplementedError  # every message type gives its own
+        fail(f"{type(self).__name__} does not say what it is about")
 
 
 class Provenance(Schema, frozen=True, kw_only=True):
