@@ -31,6 +31,7 @@ def describe_bundle(bundle: "Bundle") -> list[str]:
     """The parts, numbered, each in a line or two."""
     from cellvow.core.ledger.checkpoint import parse_note
     from cellvow.core.ledger.log import parse_block_leaf
+    from cellvow.verify import describe_time
 
     note, block = parse_note(bundle.checkpoint), parse_block_leaf(bundle.block.body)
     genesis, organisation = parse_object(bundle.genesis), parse_object(bundle.admission.organisation)
@@ -40,7 +41,7 @@ def describe_bundle(bundle: "Bundle") -> list[str]:
         f"Organisation: {organisation.get('name')} ({organisation.get('organisation')}), with its proof in genesis",
         *(f"Key registration: {_described(one)}" for one in bundle.keys),
         f"Statement: {_described(bundle.statement)}",
-        f"Block: height {block.height}, time {block.time_ms} ms",
+        f"Block: height {block.height}, of {describe_time(block.time_ms)}",
         f"Checkpoint: {note.checkpoint.origin} at {note.checkpoint.size} leaves, signed by {signed}",
         _described_state(bundle),
         _described_disclosures(bundle),

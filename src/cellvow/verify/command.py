@@ -71,7 +71,18 @@ def _plain(name: str, value: object) -> str:
         return describe_time(value)
     if name == "results" and isinstance(value, list):
         return "commitments to " + ", ".join(str(one.get("quantity")) for one in value if isinstance(one, dict))
+    if name == "predicates" and isinstance(value, list):
+        return "; ".join(_sentence(one) for one in value if isinstance(one, dict))
+    if isinstance(value, dict):
+        others = [f"{member} {part}" for member, part in sorted(value.items()) if member != "name"]
+        return ", ".join([str(value.get("name", "")), *others])
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
+
+
+def _sentence(predicate: dict[str, object]) -> str:
+    """A predicate in words: `capacity at least 26480`."""
+    comparison = str(predicate.get("comparison")).replace("_", " ")
+    return f"{predicate.get('quantity')} {comparison} {predicate.get('threshold')}"
 
 
 def _disclosed(field: object) -> str:
