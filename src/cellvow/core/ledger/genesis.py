@@ -5,6 +5,7 @@ organisations, so that one organisation can be shown without the others.
 """
 
 from dataclasses import dataclass
+from functools import lru_cache
 from itertools import pairwise
 
 from cellvow.core.primitives.digest import Digest, domain_digest
@@ -177,6 +178,7 @@ def parse_genesis(data: bytes) -> Genesis:
     return genesis
 
 
+@lru_cache(maxsize=4_096)  # the same few members sign block after block
 def parse_organisation(data: bytes) -> Organisation:
     """The member of its canonical bytes; raises `Malformed`."""
     document = parse_object(data)

@@ -5,6 +5,7 @@ The fields for rotation, devices and compromise are fixed here; the messages tha
 
 import re
 from dataclasses import dataclass
+from functools import lru_cache
 
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
 from cellvow.core.primitives.errors import Malformed
@@ -57,6 +58,7 @@ def encode_key_record(record: KeyRecord) -> bytes:
     return encode_document(document)
 
 
+@lru_cache(maxsize=4_096)  # the same few keys sign block after block
 def parse_key_record(data: bytes) -> KeyRecord:
     """The key record of canonical bytes; raises `Malformed`."""
     document = parse_object(data)
