@@ -342,3 +342,21 @@ def test_the_installed_command_starts_and_fails_like_the_rest(tmp_path: Path) ->
     assert err.startswith("Could not be done: there is no ledger in nowhere")
     assert (5, "") == (document_code, document_err)
     assert "operational" == json.loads(document)["family"]
+
+
+@pytest.mark.slow
+def test_one_row_is_proven_under_its_anchor_and_no_other_is_shown(copy: Story) -> None:
+    """A row leads to the root in the laboratory's signed anchor; a changed proof does not, a cut one says so."""
+    number = copy.said["import"]["number"]
+    words = ("row", "prove", number, "3", "--workspace", "lab", "--out", "row.json", "--anchor", "anchor.cvb")
+    copy.ask(*words)
+    check = ("row", "verify", "row.json", "--anchor", "anchor.cvb", "--trust", "node/trust.json")
+    proven = copy.ask(*check)
+
+    assert (proven["anchored_by"], proven["values"]["index"]) == ("lab", 3)
+    path = copy.folder / "row.json"
+    whole = path.read_text(encoding="utf-8")
+    path.write_text(whole.replace('"index": 3', '"index": 4', 1), encoding="utf-8")
+    assert copy.ask(*check, code=1)["family"] == "verification"
+    path.write_text(whole[:-20], encoding="utf-8")
+    assert "not JSON" in copy.ask(*check, code=4)["reason"]

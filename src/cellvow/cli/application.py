@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from cellvow import __version__
-from cellvow.cli import attestations, batteries, bundles, founding, handovers, keys, witnesses
+from cellvow.cli import attestations, batteries, bundles, founding, handovers, keys, rows, witnesses
 from cellvow.cli.command import CONTEXT
 from cellvow.cli.demonstration import add_demo
 from cellvow.cli.examination import add_doctor
@@ -21,7 +21,7 @@ _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" f
 
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
-    *("import", "attest", "passport", "bundle", "verify", "witness", "publish", "fsck"),
+    *("import", "attest", "passport", "bundle", "row", "verify", "witness", "publish", "fsck"),
 )
 """The commands in the order a newcomer meets them."""
 
@@ -70,6 +70,7 @@ app.add_typer(attestations.app, name="attest")
 add_passport(app)
 app.add_typer(bundles.app, name="bundle")
 add_verify(app)
+app.add_typer(rows.app, name="row")
 add_serve(app)
 app.add_typer(witnesses.app, name="witness")
 add_ledger_commands(app)

@@ -5,16 +5,28 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cellvow import __version__
-from cellvow.core.contracts.anchor import Anchor, anchor_key
+from cellvow.core.contracts.anchor import Anchor, AnchorRecord, anchor_key
 from cellvow.core.contracts.attestation import Method, Predicate, Standard
+from cellvow.core.contracts.contract import decode_record
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
-from cellvow.core.primitives.errors import Malformed
-from cellvow.evidence import Evaluation, Measurement, Progress, write_archive
+from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
+from cellvow.evidence import (
+    Evaluation,
+    Measurement,
+    Progress,
+    RowProof,
+    prove_row,
+    verify_row,
+    write_archive,
+)
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
+from cellvow.node.records import StoredState
 from cellvow.passport.derivation import CURVE
+from cellvow.verify import Verified
 from cellvow.workspace.clock import now_ms
 from cellvow.workspace.commands import Attestation, Declaration, attest, submit_message
+from cellvow.workspace.sharing import Wanted, export_bundle
 from cellvow.workspace.workspace import Workspace
 
 IMPORT_KIND = "import"
@@ -80,10 +92,7 @@ def take_in(
 
 def load_import(workspace: Workspace, number: str) -> Imported:
     """A measurement taken in earlier, by its number."""
-    record = workspace.vault.get_record(number)
-    if record.kind != IMPORT_KIND:
-        raise Malformed(f"{number} is not the number of an import")
-    document = parse_object(record.payload, bytes_max=IMPORT_BYTES_MAX)
+    document = _import_document(workspace, number)
     return Imported(
         number=number,
         source=str(document["source"]),
@@ -121,6 +130,33 @@ def attest_import(
     return attest(session, workspace, attestation)
 
 
+def prove_imported_row(workspace: Workspace, number: str, index: int) -> tuple[RowProof, bytes]:
+    """The proof of one row of an import, and the bundle of the statement that anchored it."""
+    document = _import_document(workspace, number)
+    root = str(document["root"])
+    store = workspace.home().open_reader()
+    try:
+        value = store.get(anchor_key(workspace.organisation, root))
+        if value is None:
+            raise OperationalError(f"import {number} is not anchored yet: attest to it first")
+        provenance = decode_record(AnchorRecord, value).provenance
+        wanted = Wanted(bytes.fromhex(provenance.statement), provenance.index, (), StoredState(store))
+        anchor = export_bundle(store, workspace, wanted)
+    finally:
+        store.close()
+    file_key = bytes.fromhex(str(document["file_key"]))
+    return prove_row(workspace.archive / str(document["file"]), file_key, index), anchor
+
+
+def verify_anchored_row(proof: RowProof, anchor: Verified) -> dict[str, int | None]:
+    """The values of a row, proven to lie under the root that a verified anchor holds; or `VerificationError`."""
+    message = anchor.message
+    root, rows = message.get("root"), message.get("rows")
+    if message.get("type") != "Anchor" or not isinstance(root, str) or not isinstance(rows, int):
+        raise VerificationError("the bundle is not that of an anchor")
+    return verify_row(proof, bytes.fromhex(root), rows)
+
+
 def declarations_of(imported: Imported) -> list[Declaration]:
     """The field documents of an import: every result, and the discharge curve where there is one."""
     declared = [
@@ -154,6 +190,13 @@ def thin_curve(points: Sequence[tuple[float, float]]) -> list[tuple[int, int]]:
     count = min(CURVE_POINTS_SHOWN, len(points))
     chosen = [points[round(place * last / max(1, count - 1))] for place in range(count)]
     return [(round(charge * 1000), round(voltage * 1000)) for charge, voltage in chosen]
+
+
+def _import_document(workspace: Workspace, number: str) -> dict[str, Json]:
+    record = workspace.vault.get_record(number)
+    if record.kind != IMPORT_KIND:
+        raise Malformed(f"{number} is not the number of an import")
+    return parse_object(record.payload, bytes_max=IMPORT_BYTES_MAX)
 
 
 def _whole(value: Json) -> int:

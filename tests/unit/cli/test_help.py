@@ -60,7 +60,15 @@ def test_every_command_has_an_example_of_itself_and_takes_json(name: str) -> Non
 def test_every_example_parses(name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """An example that names an option which does not exist, or lacks one, would be refused as wrong usage."""
     monkeypatch.chdir(tmp_path)
-    for file in ("cell.csv", "certificate.cvb", "trust.json", "maker/member.json", "lab/member.json"):
+    for file in (
+        "cell.csv",
+        "certificate.cvb",
+        "trust.json",
+        "row.json",
+        "anchor.cvb",
+        "maker/member.json",
+        "lab/member.json",
+    ):
         (tmp_path / file).parent.mkdir(exist_ok=True)
         (tmp_path / file).touch()
     for example in examples_of(TEXTS[name]):
