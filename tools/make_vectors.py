@@ -19,9 +19,10 @@ def main() -> int:
     """Write every file, and say which ones changed."""
     sys.path.insert(0, str(ROOT))
     from tests.bundles.vectors import make_vectors
+    from tests.conformance.policy_cases import make_policies
     from tests.conformance.vector_cases import make_all
 
-    for name, vectors in (make_all() | {"bundles": make_vectors()}).items():
+    for name, vectors in (make_all() | {"bundles": make_vectors(), "policies": make_policies()}).items():
         path, text = FOLDER / f"{name}.json", render(vectors)
         if not path.exists() or path.read_text("utf-8") != text:
             path.write_text(text, "utf-8")
