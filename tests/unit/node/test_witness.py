@@ -291,6 +291,8 @@ def test_no_flipped_bit_of_a_request_moves_the_state_elsewhere(byte: int, bit: i
         request = parse_request(bytes(body))
     except Malformed:
         return
+    if request.note.checkpoint.origin != LOG.origin:
+        return  # a log that this witness does not serve: refused before anything is decided
     verdict = decide(held, request, LOG.note(9), NOW_S)
 
     assert isinstance(verdict, Refused) or request.note.checkpoint == LOG.checkpoint(9)
