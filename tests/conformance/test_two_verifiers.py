@@ -127,6 +127,7 @@ def test_every_flipped_bit_is_refused_by_the_second_verifier(chain: Chain) -> No
     assert [] == accepted
 
 
+@pytest.mark.slow
 def test_the_standard_library_verifier_agrees_with_libsodium(chain: Chain) -> None:
     """The `.pyz` checks signatures in plain Python: the same verdicts on sound and mutated bundles."""
     rng = random.Random(SEED + 1)

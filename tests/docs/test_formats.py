@@ -47,6 +47,7 @@ def test_the_example_on_the_page_is_what_the_software_makes(forms: list[Form]) -
     assert replace_example(page, forms) == page
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("name", sorted(ROUND_TRIPS))
 def test_a_mutated_form_is_refused_or_says_something_else(name: str, forms: list[Form]) -> None:
     """Flipping any bit gives bytes that are refused, or the one spelling of another value; never a second spelling."""

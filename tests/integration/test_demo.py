@@ -155,6 +155,7 @@ def test_the_scan_would_find_a_value_that_leaked(demo: Demo, tmp_path: Path) -> 
     assert b'"value"' in (tmp_path / LEDGER_FILE).read_bytes()
 
 
+@pytest.mark.slow
 def test_the_certificate_verifies_in_a_fresh_process_without_network(demo: Demo) -> None:
     """T12: the `.pyz` needs the standard library alone, and touches no socket."""
     command = [sys.executable, "-I", "-S", "-c", NO_NETWORK, str(demo.verifier), str(demo.bundle)]

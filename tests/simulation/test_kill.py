@@ -118,6 +118,7 @@ def test_a_weaker_way_of_writing_is_refused_at_start(tmp_path: Path, monkeypatch
         LedgerStore.open_writer(folder)
 
 
+@pytest.mark.slow
 def test_two_writers_started_at_once_never_both_write(tmp_path: Path) -> None:
     """The second process is refused while the first lives, and may write once it is gone."""
     folder = tmp_path / "ledger"
