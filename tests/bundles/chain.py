@@ -7,10 +7,13 @@ from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING
 
+from msgspec.structs import replace
+
 from cellvow.core.contracts.anchor import Anchor
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, Standard, attestation_key
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel, battery_key
 from cellvow.core.contracts.contract import Message, encode_message
+from cellvow.core.contracts.correction import CorrectStatement, StatementReference
 from cellvow.core.contracts.organisation import RegisterKey, possession_bytes
 from cellvow.core.ledger.checkpoint import (
     Checkpoint,
@@ -243,6 +246,20 @@ class Chain:
         self.submit("anchor", signer.single("lab key", "lab", Anchor(root=root, rows=47_729, kind="measurement")))
         for number in range(batteries):
             self.submit(f"certificate {number}", signer.single("lab key", "lab", certificate(number)))
+        self.submit("correction", signer.single("lab key", "lab", self.correction()))
+
+    def correction(self) -> CorrectStatement:
+        """The laboratory's correction of its certificate 0: it should have disclosed other values."""
+        first = self.receipts["certificate 0"].digest.hex()
+        results = tuple(
+            Result(quantity=old.quantity, commitment=commit(one.salt, one.field).hex())
+            for old, one in zip(certificate(0).results, disclosures(200), strict=True)
+        )
+        return CorrectStatement(
+            corrects=StatementReference(statement=first, index=0),
+            cause="wrong_value",
+            replacement=replace(certificate(0), results=results),
+        )
 
     def publish(self, cosigned_by: str = "abc") -> bytes:
         """Sign the newest checkpoint and keep it."""
@@ -259,7 +276,9 @@ class Chain:
 
     def sound(self, rng: random.Random, batteries: int = 12) -> Sound:
         """A random bundle that holds."""
-        kind = rng.choice(["birth", "batch", "certificate", "certificate", "key maker", "model", "anchor"])
+        kind = rng.choice(
+            ["birth", "batch", "certificate", "certificate", "correction", "key maker", "model", "anchor"]
+        )
         index, records, opened = 0, [], []
         if kind == "birth":
             kind = f"birth {rng.randrange(batteries // 2)}"
@@ -271,6 +290,9 @@ class Chain:
             kind = f"certificate {number}"
             records = [attestation_key("lab", f"C-{number}"), battery_key(battery_id(number))]
             opened = [one for one in disclosures(number) if rng.random() < 0.7]
+        elif kind == "correction":
+            records = [attestation_key("lab", "C-0"), battery_key(battery_id(0))]
+            opened = disclosures(200)
         bundle = build_bundle(
             self.store,
             self.receipts[kind].digest,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SEED = 11
 _TRIES_MAX = 20_000
 _CHECKS = range(14)
-_SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "model")
+_SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "correction", "model")
 _DESCRIPTION = (
     "Whole bundles (formats.md sections 10 to 12): 'bundle' in hexadecimal, 'trust' the text of a trust file or null, "
     "'verdict' what a verifier must say: ok with the proven facts, or the number of the check that fails, 0 where "
@@ -32,7 +32,7 @@ def make_vectors() -> dict[str, object]:
         chain.fill(6)
         chain.publish("ab")
         rng = random.Random(SEED)
-        drawn = [chain.sound(rng, 6) for _ in range(80)]
+        drawn = [chain.sound(rng, 6) for _ in range(240)]
         chain.close()
     cases = [sound_case(sound) for sound in _shapes(drawn)]
     cases += [Case(cases[1].bundle, None, "no trust file"), *_failures(rng, drawn)]

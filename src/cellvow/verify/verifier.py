@@ -314,14 +314,17 @@ def _check_state(work: _Work) -> str:
 
 def _standing(result: Verified) -> str:
     """What an attestation was worth at the state shown (section 6): in force, or why not; empty where not shown."""
-    message = result.message
+    message = _attestation_in(result.message) or {}
     attested = result.records.get(f"attestation/{result.organisation}/{message.get('reference')}")
     battery = result.records.get(f"battery/{message.get('battery')}")
     if not isinstance(attested, dict) or not isinstance(battery, dict):
         return ""
-    until = attested.get("valid_until_ms")
+    until, provenance = attested.get("valid_until_ms"), attested.get("provenance")
     if attested.get("state") != "issued":
         return str(attested.get("state"))
+    stems = (provenance.get("statement"), provenance.get("index")) if isinstance(provenance, dict) else ()
+    if stems != (result.statement_digest, result.index):
+        return "corrected: a later statement replaced what this one says"
     if attested.get("epoch", 0) != battery.get("epoch", 0):
         return "invalidated by what happened to the battery since"
     if isinstance(until, int) and result.state_time_ms > until:
@@ -329,14 +332,23 @@ def _standing(result: Verified) -> str:
     return "in force"
 
 
+def _attestation_in(message: dict[str, Json]) -> dict[str, Json] | None:
+    """The attestation that a message issues, or puts in place of an earlier one; None for any other message."""
+    if message.get("type") == "IssueAttestation":
+        return message
+    replacement = message.get("replacement") if message.get("type") == "CorrectStatement" else None
+    is_attestation = isinstance(replacement, dict) and replacement.get("type") == "IssueAttestation"
+    return replacement if is_attestation and isinstance(replacement, dict) else None
+
+
 def _check_disclosures(work: _Work) -> str:
     disclosures = work.bundle.disclosures
     if not disclosures:
         return "nothing is disclosed"
-    message = work.result.message
-    results = message.get("results")
-    _require(message.get("type") == "IssueAttestation" and isinstance(results, list), "nothing here is committed to")
-    remaining = list(results) if isinstance(results, list) else []
+    results = (_attestation_in(work.result.message) or {}).get("results")
+    if not isinstance(results, list):
+        raise VerificationError("nothing here is committed to")
+    remaining = list(results)
     for disclosed in disclosures:
         work.result.disclosures.append(_open_disclosure(remaining, Disclosure(disclosed.salt, disclosed.field)))
     return f"{len(disclosures)} disclosed values are those committed to"

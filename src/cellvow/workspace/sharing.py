@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from cellvow.core.contracts.attestation import IssueAttestation, attestation_key
 from cellvow.core.contracts.battery import battery_key
 from cellvow.core.contracts.contract import Message
+from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.primitives.encoding import parse_object
@@ -37,12 +38,13 @@ def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wante
     message = read_message(store, wanted.statement, wanted.index)
     records: list[str] = []
     disclosures: list[Disclosure] = []
-    if isinstance(message, IssueAttestation):
+    attestation = attestation_in(message)
+    if attestation is not None:
         stored = store.statement_of_digest(wanted.statement)
         organisation = "" if stored is None else stored.statement.envelope.organisation
-        records = [attestation_key(organisation, message.reference), battery_key(message.battery)]
+        records = [attestation_key(organisation, attestation.reference), battery_key(attestation.battery)]
         if workspace is not None:
-            disclosures = find_disclosures(workspace, message, wanted.disclose)
+            disclosures = find_disclosures(workspace, attestation, wanted.disclose)
     bundle = build_bundle(
         store, wanted.statement, wanted.index, state=wanted.state, records=records, disclosures=disclosures
     )
@@ -57,6 +59,12 @@ def read_message(store: LedgerStore, statement: bytes, index: int) -> Message:
     if not parse_outcome(stored.outcomes[index]).is_accepted:
         raise OperationalError(f"message {index} of statement {statement.hex()} was rejected")
     return get_ruleset(1).parse_message(stored.statement.messages[index])
+
+
+def attestation_in(message: Message) -> IssueAttestation | None:
+    """The attestation that a message issues, or puts in place of an earlier one; None for any other message."""
+    inner = message.replacement if isinstance(message, CorrectStatement) else message
+    return inner if isinstance(inner, IssueAttestation) else None
 
 
 def find_disclosures(
@@ -88,8 +96,9 @@ def shown_fields(workspace: Workspace, messages: Sequence[tuple[str, Message]]) 
     """The values this organisation knows of the given (organisation, message) pairs: its own, and those shown to it."""
     disclosures: list[Disclosure] = []
     for organisation, message in messages:
-        if isinstance(message, IssueAttestation) and organisation == workspace.organisation:
-            disclosures += find_disclosures(workspace, message, None)
+        attestation = attestation_in(message)
+        if attestation is not None and organisation == workspace.organisation:
+            disclosures += find_disclosures(workspace, attestation, None)
     disclosures += received_disclosures(workspace)
     return {commit(one.salt, one.field).hex(): parse_object(one.field) for one in disclosures}
 

@@ -193,10 +193,13 @@ const RESULTS = list((value, what) => {
   return { commitment: HASH(commitment, inside(what, "commitment")), quantity };
 });
 
-/** The commitments of an `IssueAttestation` message with their quantities, in order. */
+/** The commitments of an `IssueAttestation` message, or of one that a correction puts in place, in order. */
 export function parseResults(message) {
-  require(message.type === "IssueAttestation", "There are disclosures, but the message is no IssueAttestation.");
-  return RESULTS(message.results, "The attestation at results");
+  const isCorrection = message.type === "CorrectStatement";
+  const attestation = isCorrection ? object(message.replacement, "The correction's replacement") : message;
+  const isAttestation = attestation.type === "IssueAttestation";
+  require(isAttestation, "There are disclosures, but the message is no IssueAttestation, nor the correction of one.");
+  return RESULTS(attestation.results, "The attestation at results");
 }
 
 const FIELD = (value, what) => {
