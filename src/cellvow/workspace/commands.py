@@ -21,7 +21,7 @@ from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeK
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.key import key_record_key, parse_sequence_record, sequence_record_key
 from cellvow.core.ledger.outcome import parse_outcome
-from cellvow.core.ledger.rejection import NotIncludable, Rejected
+from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.engine import Receipted
@@ -55,15 +55,16 @@ class Declaration:
 
 
 def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Receipted:
-    """Submit a statement and wait until it is committed; raises the rejection of its first rejected message."""
+    """Submit a statement and wait until it is committed; raises the first rejection that is not another's fault."""
     try:
         receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
     except NotIncludable:
         workspace.sequences.resolve(signed.kid, signed.sequence)  # refused, and the signer knows: not to be sent again
         raise
     workspace.sequences.resolve(signed.kid, signed.sequence)
-    for data in receipted.outcomes:
-        outcome = parse_outcome(data)
+    rejected = [outcome for outcome in map(parse_outcome, receipted.outcomes) if outcome.reason is not None]
+    causes = [outcome for outcome in rejected if outcome.reason is not Reason.BATCH_ABORTED]
+    for outcome in (*causes, *rejected):
         if outcome.reason is not None:
             raise Rejected(outcome.reason, **dict(outcome.facts))
     return receipted

@@ -9,7 +9,7 @@ import pytest
 
 from cellvow.core.contracts.anchor import Anchor
 from cellvow.core.ledger.genesis import Genesis
-from cellvow.core.ledger.rejection import NotIncludable, Reason
+from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.node.home import NodeHome
 from cellvow.workspace import commands
@@ -114,3 +114,22 @@ def test_what_the_ledger_would_refuse_is_not_even_signed(folder: Path) -> None:
     assert workspace.sequences.allocate(workspace.key().kid) == 1
     assert "^" not in str(error.value)
     workspace.close()
+
+
+def test_many_messages_go_under_one_signature(
+    folder: Path, session: LedgerSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """One statement and one leaf, an outcome for each message; a broken one voids an atomic batch."""
+    monkeypatch.setattr(commands, "now_ms", lambda: 4_000_000_000_000)
+    workspace = Workspace(folder)
+    commands.enrol(session, workspace)
+    receipted = commands.submit_batch(session, workspace, [anchor(number) for number in range(1, 31)])
+    with pytest.raises(Rejected) as rejected:
+        commands.submit_batch(session, workspace, [anchor(31), anchor(1)])
+    commands.submit_batch(session, workspace, [anchor(31)])
+    waiting = workspace.sequences.unresolved(workspace.key().kid)
+    workspace.close()
+
+    assert len(receipted.outcomes) == 30
+    assert rejected.value.reason is Reason.ANCHOR_EXISTS
+    assert waiting == []

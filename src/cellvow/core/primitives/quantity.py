@@ -12,7 +12,6 @@ UNITS = {
     "energy": "mWh",
     "resistance_10s": "uohm",
     "state_of_health": "permille",
-    "coulombic_efficiency": "ppm",
 }
 """Quantity -> unit of its scaled integer. A quantity joins with the first evidence that yields it."""
 
