@@ -46,7 +46,7 @@ def _replay(store: LedgerStore, progress: Progress, check: SignatureCheck) -> Ch
     applied = begin_chain(store.genesis(), state)
     _compare_leaves(store, applied, "genesis")
     head, blocks, statements = applied.head, 0, 0
-    total = sum(1 for _ in store.blocks())
+    total = store.count_blocks()
     for stored in store.blocks():
         applied = _replay_block(store, head, state, stored, check)
         head, blocks, statements = applied.head, blocks + 1, statements + stored.statements

@@ -1,6 +1,6 @@
 """The state as a node holds it: records in the store, their authenticated map in memory."""
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 from cellvow.core.ledger.state import StateProof, StateTree, entry_hash, key_hash
 from cellvow.core.primitives.digest import Digest
@@ -9,11 +9,17 @@ from cellvow.node.store import LedgerStore
 
 def build_tree(store: LedgerStore) -> StateTree:
     """The authenticated map over all records of the store: read once, at start."""
-    entries = []
-    for key, value in store.records():
+    entries = derive_entries(store.records())
+    return StateTree(entries.items(), count=len(entries))
+
+
+def derive_entries(records: Iterable[tuple[str, bytes]]) -> dict[Digest, Digest]:
+    """Key hash -> entry hash of records."""
+    entries = {}
+    for key, value in records:
         hashed = key_hash(key)
-        entries.append((hashed, entry_hash(hashed, value)))
-    return StateTree(entries, count=len(entries))
+        entries[hashed] = entry_hash(hashed, value)
+    return entries
 
 
 class StoredState:
@@ -37,11 +43,7 @@ class StoredState:
 
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""
-        entries = {}
-        for key, value in writes.items():
-            hashed = key_hash(key)
-            entries[hashed] = entry_hash(hashed, value)
-        return self._tree.update(entries)
+        return self._tree.update(derive_entries(writes.items()))
 
     def prove(self, key: str) -> StateProof:
         """Proof that a record stands in the map."""
@@ -62,8 +64,4 @@ class MemoryState:
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""
         self.values.update(writes)
-        entries = {}
-        for key, value in writes.items():
-            hashed = key_hash(key)
-            entries[hashed] = entry_hash(hashed, value)
-        return self.tree.update(entries)
+        return self.tree.update(derive_entries(writes.items()))

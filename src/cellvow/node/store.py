@@ -214,6 +214,10 @@ class LedgerStore:
         """How many records the state holds."""
         return int(self._value("SELECT count(*) FROM record"))
 
+    def count_blocks(self) -> int:
+        """How many blocks are recorded."""
+        return int(self._value("SELECT count(*) FROM block"))
+
     def blocks(self, after: int = 0) -> Iterator[StoredBlock]:
         """The blocks above a height, in order."""
         query = (

@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Never
 
-from cellvow.core.ledger.checkpoint import KeyAlgorithm, NoteKey, encode_vkey, parse_vkey
+from cellvow.core.ledger.checkpoint import NoteKey, check_trust, encode_vkey, parse_vkey
 from cellvow.core.ledger.statement import is_hex
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import Malformed
@@ -50,7 +50,7 @@ def parse_trust(data: bytes) -> Trust:
         tuple(parse_vkey(_text(witness)) for witness in witnesses),
         _quorum(document["quorum"], len(witnesses)),
     )
-    _check_keys(trust)
+    check_trust(trust.log, trust.witnesses, trust.quorum)
     return trust
 
 
@@ -94,14 +94,3 @@ def _quorum(value: object, witnesses: int) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 <= value <= witnesses:
         raise Malformed(f"quorum is a number from 0 to {witnesses}, the number of witnesses")
     return value
-
-
-def _check_keys(trust: Trust) -> None:
-    if trust.log.algorithm is not KeyAlgorithm.LOG:
-        raise Malformed("log is not a log's verifier key (type 1)")
-    if any(key.algorithm is not KeyAlgorithm.COSIGNATURE for key in trust.witnesses):
-        raise Malformed("a witness has another key than a cosigner's (type 4)")
-    public_keys = [trust.log.public_key, *(key.public_key for key in trust.witnesses)]
-    names = [(key.name, key.key_id) for key in trust.witnesses]
-    if len(dict.fromkeys(public_keys)) != len(public_keys) or len(dict.fromkeys(names)) != len(names):
-        raise Malformed("log and witnesses each have their own key")

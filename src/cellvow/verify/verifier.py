@@ -11,7 +11,7 @@ from datetime import UTC, datetime, timedelta
 from cellvow.core.ledger.checkpoint import SignatureCheck, VerifiedCheckpoint, parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
 from cellvow.core.ledger.genesis import Organisation, genesis_digest, parse_organisation
-from cellvow.core.ledger.key import key_record_key, parse_key_record
+from cellvow.core.ledger.key import ROOT_SCOPE, key_record_key, parse_key_record
 from cellvow.core.ledger.log import BlockLeaf, block_leaf, parse_block_leaf, statement_leaf
 from cellvow.core.ledger.outcome import OUTCOME_DOMAIN, outcome_leaf, parse_outcome
 from cellvow.core.ledger.state import StateProof, verify_presence
@@ -25,7 +25,7 @@ from cellvow.core.ledger.statement import (
     parse_envelope,
 )
 from cellvow.core.primitives.digest import Digest, domain_digest, sha256
-from cellvow.core.primitives.encoding import Json, encode_document, parse_object
+from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.core.primitives.identifier import parse_chain_id
 from cellvow.core.primitives.merkle import leaf_hash, verify_inclusion
@@ -48,7 +48,6 @@ TITLES = {
     13: "Disclosures",
 }
 _LAST_MS = 253_402_300_799_999  # the end of the year 9999
-ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,7 +406,9 @@ def _verify_signature(work: _Work, envelope: Envelope, public_key: bytes) -> Non
 def _open_message(inclusion: Inclusion, envelope: Envelope) -> dict[str, Json]:
     if envelope.content == SINGLE_CONTENT:
         message = envelope.members["message"]
-        return parse_object(encode_document(message))
+        if not isinstance(message, dict):
+            raise VerificationError("the message is no object")
+        return message
     place = inclusion.batch
     if place is None:
         raise VerificationError("the batch shows no message")

@@ -20,6 +20,7 @@ from cellvow.core.ledger.genesis import Organisation, encode_organisation, parse
 from cellvow.core.ledger.key import (
     OPERATIONAL,
     ROOT,
+    ROOT_SCOPE,
     KeyRecord,
     SequenceRecord,
     encode_key_record,
@@ -41,8 +42,6 @@ from cellvow.core.primitives.signature import (
     is_valid_public_key,
 )
 
-ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
-"""All a root key may sign: it manages keys and nothing else."""
 ROOT_ONLY = ("RegisterKey", "RevokeKey")
 """What no other key may sign, so that a verifier finds a root key behind every registration."""
 

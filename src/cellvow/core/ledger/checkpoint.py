@@ -271,7 +271,7 @@ def verify_checkpoint(
     public keys, a quorum out of reach); `VerificationError` if the log's signature is missing, if any
     signature present is unknown or fails - though the quorum be met - or if the quorum is not met.
     """
-    _require_trust(log_key, witness_keys, quorum)
+    check_trust(log_key, witness_keys, quorum)
     note = parse_note(note_bytes)
     if note.checkpoint.origin != log_key.name:
         raise VerificationError(f"the checkpoint is of {note.checkpoint.origin}, not of {log_key.name}")
@@ -319,7 +319,8 @@ def _require_signer(signature: NoteSignature, key: NoteKey, algorithm: KeyAlgori
         raise VerificationError(f"the signature is not by the key of {key.name}")
 
 
-def _require_trust(log_key: NoteKey, witness_keys: Sequence[NoteKey], quorum: int) -> None:
+def check_trust(log_key: NoteKey, witness_keys: Sequence[NoteKey], quorum: int) -> None:
+    """Raise `Malformed` for keys and a quorum that cannot be a trust: of the wrong kind, shared, or out of reach."""
     if log_key.algorithm is not KeyAlgorithm.LOG:
         raise Malformed(f"the key of {log_key.name} is not a log's key")
     if any(key.algorithm is not KeyAlgorithm.COSIGNATURE for key in witness_keys):

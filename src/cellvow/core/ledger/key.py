@@ -12,6 +12,8 @@ from cellvow.core.primitives.errors import Malformed
 
 ROOT, OPERATIONAL, DEVICE = "root", "operational", "device"
 KINDS = (ROOT, OPERATIONAL, DEVICE)
+ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
+"""All a root key may sign: it manages keys and nothing else."""
 ALGORITHM = "ed25519"
 """The algorithm is bound to the key, never chosen by a message."""
 

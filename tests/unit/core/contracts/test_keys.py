@@ -6,8 +6,14 @@ import pytest
 from msgspec.structs import replace
 
 from cellvow.core.contracts.contract import Message, encode_message
-from cellvow.core.contracts.organisation import ROOT_ONLY, ROOT_SCOPE, possession_bytes
-from cellvow.core.ledger.key import key_record_key, parse_key_record, parse_sequence_record, sequence_record_key
+from cellvow.core.contracts.organisation import ROOT_ONLY, possession_bytes
+from cellvow.core.ledger.key import (
+    ROOT_SCOPE,
+    key_record_key,
+    parse_key_record,
+    parse_sequence_record,
+    sequence_record_key,
+)
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import SEQUENCE_WINDOW
 from cellvow.core.primitives.signature import sign

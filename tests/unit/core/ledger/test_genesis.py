@@ -6,7 +6,6 @@ from dataclasses import replace
 
 import pytest
 
-from cellvow.core.contracts.organisation import ROOT_SCOPE
 from cellvow.core.ledger.genesis import (
     Predecessor,
     encode_genesis,
@@ -15,7 +14,7 @@ from cellvow.core.ledger.genesis import (
     parse_genesis,
     parse_organisation,
 )
-from cellvow.core.ledger.key import key_record_key, parse_key_record
+from cellvow.core.ledger.key import ROOT_SCOPE, key_record_key, parse_key_record
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.merkle import fetch_from, inclusion_path, tree_root, verify_inclusion
