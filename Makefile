@@ -7,7 +7,7 @@ BIN := .venv/bin
 MEASUREMENT := $(CURDIR)/.cache/measurement
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test explore lint lock clean environment test-environment measurement
+.PHONY: help demo serve test explore bench lint lock clean environment test-environment measurement realdata
 
 help: ## Say what can be done here
 	@sed -n 's/^\([a-z]*\):.*## /  make \1 /p' Makefile | awk '{ name = $$2; $$1 = $$2 = ""; printf "  make %-9s%s\n", name, $$0 }'
@@ -19,13 +19,16 @@ demo: environment $(if $(DATA),,measurement) ## From a real cycler file to a pas
 serve: environment ## Show the pages the demo made, until interrupted
 	@$(BIN)/cellvow serve
 
-test: lint measurement ## Check style, types and layers, then run the tests
+test: lint realdata ## Check style, types and layers, then run the tests
 	@echo 'cellvow: running the tests'
 	@CELLVOW_MEASUREMENT='$(MEASUREMENT)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
 
-explore: test-environment measurement ## Run every suite at full size (long)
+explore: test-environment realdata ## Run every suite at full size (long)
 	@echo 'cellvow: running every suite at full size'
 	@CELLVOW_EXPLORE=1 CELLVOW_MEASUREMENT='$(MEASUREMENT)' $(BIN)/python -m pytest -n $(WORKERS) --dist worksteal $(TESTS)
+
+bench: environment ## Measure what the ledger costs and write docs/results.md; ONLY=name measures one
+	@$(BIN)/python -m benchmarks $(if $(ONLY),--only '$(ONLY)')
 
 lint: test-environment ## Check style, types and layers
 	@echo 'cellvow: checking style (ruff), types (mypy) and layers (import-linter)'
@@ -49,3 +52,6 @@ test-environment:
 
 measurement: environment
 	@$(BIN)/python tools/measurement.py
+
+realdata: test-environment
+	@$(BIN)/python tools/measurement.py --tests

@@ -19,6 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable, Iterable, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
+CYCLER_FILES = ("battery_data_toolkit-0.4.6.tar.gz", "cellpy-1.0.0.post9-py3-none-any.whl", "navani-0.1.22.tar.gz")
 NOT_COLLECTED = pytest.StashKey[dict[str, int]]()
 SLOW_SECONDS = 0.25
 
@@ -45,6 +46,12 @@ def find_reference_measurement(environ: Mapping[str, str]) -> Path | None:
     """Return the fetched distribution with the real measurement, or None where it was not fetched."""
     cache = ROOT / ".cache" / "measurement"
     return find_measurement(Path(environ.get("CELLVOW_MEASUREMENT") or cache))
+
+
+def find_cycler_files(environ: Mapping[str, str]) -> Path | None:
+    """Return the folder of archives with cycler files, or None unless all of them were fetched."""
+    folder = Path(environ.get("CELLVOW_REALDATA") or ROOT / ".cache" / "realdata")
+    return folder if all((folder / name).is_file() for name in CYCLER_FILES) else None
 
 
 def find_chromium(environ: Mapping[str, str]) -> str | None:
@@ -86,6 +93,7 @@ NEEDS = {
     "measurement": Need(find_reference_measurement, "run `make test` where the package index can be reached"),
     "network": Need(find_network_namespaces, "run where network namespaces may be created (Linux, as root)"),
     "node": Need(find_node, "install Node.js 18 or newer (Debian: apt install nodejs)"),
+    "realdata": Need(find_cycler_files, "run `make test` where the package index can be reached"),
 }
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cellvow.core.contracts.acceptance import AttestationReference, RecordVerdict
 from cellvow.core.contracts.anchor import Anchor
 from cellvow.core.contracts.attestation import (
     IssueAttestation,
@@ -11,7 +12,7 @@ from cellvow.core.contracts.attestation import (
     RevokeAttestation,
     Standard,
 )
-from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
+from cellvow.core.contracts.battery import Backfill, RegisterBattery, RegisterModel
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
 from cellvow.core.contracts.custody import (
     AcceptHandover,
@@ -53,6 +54,16 @@ def battery(identifier: str = BATTERY) -> RegisterBattery:
     return RegisterBattery(battery=identifier, manufactured_on="2025-06-30", facility="Plant 1")
 
 
+def reconstructed(identifier: str = BATTERY, *, basis: str = "type plate") -> RegisterBattery:
+    """A battery of that model which is older than its record."""
+    return RegisterBattery(
+        battery=identifier,
+        manufactured_on="2019-03-01",
+        facility="unknown",
+        backfill=Backfill(evidence_class="estimated", basis=basis),
+    )
+
+
 def anchor(root: str = ROWS_ROOT) -> Anchor:
     """The root over a measurement's rows."""
     return Anchor(root=root, rows=51_840, kind="measurement")
@@ -92,6 +103,19 @@ def declaration(reference: str = "DECL-1", *, identifier: str = BATTERY) -> Issu
 def revocation(reference: str = REFERENCE, *, identifier: str = BATTERY) -> RevokeAttestation:
     """The end of an attestation."""
     return RevokeAttestation(battery=identifier, reference=reference, cause="instrument")
+
+
+def verdict(reference: str = "V-1", *, identifier: str = BATTERY) -> RecordVerdict:
+    """A policy accepts the laboratory's certificate."""
+    return RecordVerdict(
+        battery=identifier,
+        reference=reference,
+        policy="9a" * 32,
+        as_of="2026-01-01",
+        verdict="accept",
+        attestation=AttestationReference(organisation="cellab", reference=REFERENCE),
+        results=(Result(quantity="evaluation", commitment="e0" * 32),),
+    )
 
 
 def offer(

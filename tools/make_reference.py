@@ -11,8 +11,11 @@ import msgspec
 import msgspec.inspect
 
 from cellvow.core.contracts.contract import Message
+from cellvow.core.contracts.policy.layout import render_expression
 from cellvow.core.ledger.rejection import RULES, Reason
 from cellvow.core.protocol.ruleset import RULESETS
+from cellvow.passport.acceptance import FACTS, load_ready_policy
+from cellvow.passport.acceptance import NAMES as READY_POLICIES
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "docs" / "reference"
@@ -142,7 +145,43 @@ def make_rejections() -> str:
     return "\n".join(lines) + "\n"
 
 
-PAGES = {"circles.md": make_circles, "rejections.md": make_rejections}
+def make_acceptance() -> str:
+    """The page of acceptance, with its tables of facts and of ready clauses as the code has them."""
+    page = (FOLDER / "acceptance.md").read_text("utf-8")
+    return _fill(_fill(page, "facts", _fact_rows()), "policies", _policy_rows())
+
+
+def _fill(page: str, part: str, rows: list[str]) -> str:
+    before, begin, rest = page.partition(f"<!-- {part}: generated -->\n")
+    _, end, after = rest.partition(f"<!-- end of {part} -->\n")
+    if not begin or not end:
+        raise SystemExit(f"cellvow: acceptance.md has no place for its {part}")
+    return before + begin + "\n" + "\n".join(rows) + "\n\n" + end + after
+
+
+def _fact_rows() -> list[str]:
+    rows = ["| fact | type | about | meaning |", "|---|---|---|---|"]
+    for entry in FACTS.values():
+        kind = {"single": "", "list": "list of ", "either": "one or list of "}[entry.form] + entry.kind
+        unit = f", in {entry.unit}" if entry.unit else ""
+        words = f" ({', '.join(entry.words)})" if entry.words else ""
+        rows.append(f"| `{entry.name}` | {kind}{unit} | {entry.origin} | {entry.meaning}{words} |")
+    return rows
+
+
+def _policy_rows() -> list[str]:
+    rows: list[str] = []
+    for ready in map(load_ready_policy, READY_POLICIES):
+        rows += ["", f"### {ready.name}", "", f"{ready.title}, {ready.date}: for {ready.for_whom}. {ready.note}", ""]
+        rows += ["| clause | rests on | says |", "|---|---|---|"]
+        for clause in ready.policy.clauses:
+            condition = render_expression(clause.condition)
+            rows.append(f"| {clause.name} | **{clause.basis}**: {clause.citation} | `{condition}` |")
+        rows += ["", "Sources: " + "; ".join(f"{one.name} ({one.confidence})" for one in ready.sources) + "."]
+    return rows[1:]
+
+
+PAGES = {"acceptance.md": make_acceptance, "circles.md": make_circles, "rejections.md": make_rejections}
 
 
 def main() -> int:

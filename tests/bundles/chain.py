@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from msgspec.structs import replace
 
+from cellvow.core.contracts.acceptance import AttestationReference, RecordVerdict, verdict_key
 from cellvow.core.contracts.anchor import Anchor
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, Standard, attestation_key
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel, battery_key
@@ -53,7 +54,15 @@ if TYPE_CHECKING:
 
 CHAIN = "cellvow-test"
 GTIN = "04012345123456"
-SCOPE = ("RegisterModel", "RegisterBattery", "Anchor", "IssueAttestation", "RevokeAttestation", "CorrectStatement")
+SCOPE = (
+    "RegisterModel",
+    "RegisterBattery",
+    "Anchor",
+    "IssueAttestation",
+    "RevokeAttestation",
+    "CorrectStatement",
+    "RecordVerdict",
+)
 
 
 def seed_of(name: str) -> bytes:
@@ -193,6 +202,25 @@ def certificate(number: int) -> IssueAttestation:
     )
 
 
+def reasons() -> Disclosure:
+    """What a recorded verdict may disclose: verifiers open it, and do not compute it again."""
+    return Disclosure(sha256(b"verdict"), encode_document({"candidates": [], "quantity": "evaluation"}))
+
+
+def verdict() -> RecordVerdict:
+    """The laboratory's own verdict, which rests on its certificate 1."""
+    opened = reasons()
+    return RecordVerdict(
+        battery=battery_id(1),
+        reference="V-1",
+        policy=sha256(b"policy").hex(),
+        as_of="1970-01-01",
+        verdict="accept",
+        attestation=AttestationReference(organisation="lab", reference="C-1"),
+        results=(Result(quantity="evaluation", commitment=commit(opened.salt, opened.field).hex()),),
+    )
+
+
 @dataclass(frozen=True)
 class Sound:
     """A bundle that holds, with its trust file."""
@@ -247,6 +275,7 @@ class Chain:
         for number in range(batteries):
             self.submit(f"certificate {number}", signer.single("lab key", "lab", certificate(number)))
         self.submit("correction", signer.single("lab key", "lab", self.correction()))
+        self.submit("verdict", signer.single("lab key", "lab", verdict()))
 
     def correction(self) -> CorrectStatement:
         """The laboratory's correction of its certificate 0: it should have disclosed other values."""
@@ -277,7 +306,7 @@ class Chain:
     def sound(self, rng: random.Random, batteries: int = 12) -> Sound:
         """A random bundle that holds."""
         kind = rng.choice(
-            ["birth", "batch", "certificate", "certificate", "correction", "key maker", "model", "anchor"]
+            ["birth", "batch", "certificate", "certificate", "correction", "verdict", "key maker", "model", "anchor"]
         )
         index, records, opened = 0, [], []
         if kind == "birth":
@@ -293,6 +322,9 @@ class Chain:
         elif kind == "correction":
             records = [attestation_key("lab", "C-0"), battery_key(battery_id(0))]
             opened = disclosures(200)
+        elif kind == "verdict":
+            records = [verdict_key("lab", "V-1"), attestation_key("lab", "C-1"), battery_key(battery_id(1))]
+            opened = [reasons()]
         bundle = build_bundle(
             self.store,
             self.receipts[kind].digest,

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 SEED = 11
 _TRIES_MAX = 20_000
 _CHECKS = range(14)
-_SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "correction", "model")
+_SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "correction", "verdict", "model")
 _DESCRIPTION = (
     "Whole bundles (formats.md sections 10 to 12): 'bundle' in hexadecimal, 'trust' the text of a trust file or null, "
     "'verdict' what a verifier must say: ok with the proven facts, or the number of the check that fails, 0 where "

@@ -14,13 +14,14 @@ from typer.testing import CliRunner
 
 import cellvow
 from cellvow.cli import app
+from cellvow.core.primitives.quantity import UNITS
 from tests.unit.evidence.sheets import full_test
 
 BATTERY = "01/09506000134376/21/PACK-0001"
 GTIN = "09506000134376"
 ORIGIN = "story.example/log"
 STANDARD = "cellvow:dc-discharge:1"
-SCOPE = f"{STANDARD}:capacity,energy,resistance_10s,state_of_health,discharge_curve:2999-12-31"
+SCOPE = f"{STANDARD}:{','.join((*UNITS, 'discharge_curve'))}:2999-12-31"
 MODEL = ("--category", "ev", "--name", "Pouch 10", "--chemistry", "LMO-graphite", "--rated-ah", "10.5")
 LIMITS = ("--voltage-mv", "3000", "3750", "4200", "--mass-g", "800")
 RUNNER = CliRunner()

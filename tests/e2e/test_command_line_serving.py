@@ -44,10 +44,10 @@ def running(folder: Path, *words: str) -> Iterator[tuple[subprocess.Popen[str], 
     assert (0, "", "") == (process.returncode, out, err)
 
 
-def fetch(url: str) -> tuple[int, str]:
-    """Status and text of a page."""
+def fetch(url: str, *handlers: urllib.request.BaseHandler) -> tuple[int, str]:
+    """Status and text of a page, where redirects lead."""
     try:
-        with urllib.request.urlopen(url, timeout=10) as answer:  # noqa: S310 - our own server on loopback
+        with urllib.request.build_opener(*handlers).open(url, timeout=10) as answer:
             return answer.status, answer.read().decode("utf-8")
     except urllib.error.HTTPError as error:
         with error:
@@ -59,14 +59,14 @@ def test_serving_shows_each_reader_his_view_and_stops_quietly(story: Story) -> N
     """A free port, an owner's link nobody can guess, nothing on the error stream, exit 0 on Ctrl-C."""
     with running(story.folder, "serve", "--workspace", "buyer") as (_, document):
         url, owner = document["url"], document["owner_url"]
-        key = owner.partition("?key=")[2]
-        public, owned = fetch(url + BATTERY), fetch(owner)
+        key = owner.partition("/enter/")[2].partition("?")[0]
+        public, owned = fetch(url + BATTERY), fetch(owner, urllib.request.HTTPCookieProcessor())
 
         assert len(key) >= 43
         assert (200, 200, 200) == (fetch(url)[0], public[0], owned[0])
         assert "10.000" in owned[1].replace("\u00a0", " ")
         assert "10.000" not in public[1]
-        assert fetch(f"{url}{BATTERY}?key={key[:-1]}")[0] == 404
+        assert fetch(f"{url}enter/{key[:-1]}")[0] == 404
 
 
 @pytest.mark.slow

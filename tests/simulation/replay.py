@@ -36,6 +36,10 @@ def tell(*, broken: bool) -> list[str]:
         maker.sign(messages.correction(births, replace(messages.battery(serials[2]), facility="Plant 2"), index=2)),
         maker.sign(messages.correction(model, replace(messages.model(), mass_g=790))),
     )
+    world.include(
+        buyer.sign(replace(messages.verdict(identifier=serials[3]), verdict="re_test", attestation=None)),
+        buyer.sign(messages.verdict("V-2", identifier=serials[4])),
+    )
     offers = [messages.offer(BUYER, identifier=serial) for serial in serials[:9]]
     world.include(maker.sign_batch(offers, mode="each"), maker.sign(messages.offer("nobody")))
     world.include(

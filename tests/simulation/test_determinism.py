@@ -77,7 +77,7 @@ def test_the_history_uses_every_message_type_and_both_ends() -> None:
 
     assert len(accepted) > 100
     assert len(rejected) >= 5
-    assert len(RULESETS[1].handlers) == 13
+    assert len(RULESETS[1].handlers) == 14
 
 
 @pytest.mark.slow

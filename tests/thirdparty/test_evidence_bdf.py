@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import gzip
 from typing import TYPE_CHECKING
 
 import pytest
 
 from cellvow.core.primitives.errors import Malformed
-from cellvow.evidence import Evaluation, evaluate_measurement, import_measurement
+from cellvow.evidence import Evaluation, evaluate_measurement, import_measurement, parse_measurement
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -94,9 +95,40 @@ def test_three_rows_are_a_file_and_determine_nothing(folder: Path) -> None:
     assert ("the last line has no line end: it may be cut off",) == evaluation.measurement.source.remarks
 
 
-@pytest.mark.parametrize("pattern", ["*.mpr", "*.ndax", "*.res.gz"])
-def test_formats_that_are_not_read_yet_are_refused_by_name(folder: Path, pattern: str) -> None:
-    """Binary formats of three makers: refused with what is accepted or what to do."""
+def test_the_file_whose_time_steps_back_is_repaired_on_request(folder: Path) -> None:
+    """Nineteen rows are left out, five rates remain, and every result is an estimate that says so."""
+    (path,) = folder.rglob("SINTEF__SLPBA842124HV*")
+    evaluation = evaluate_measurement(import_measurement(path, repair_time=True), rated_mah=6_550)
+    full = [round(discharge.capacity_ah, 3) for discharge in evaluation.full_discharges()]
+
+    assert (13_086 - 19, "estimated") == (len(evaluation.measurement), evaluation.measurement.source.evidence_class)
+    assert [7.280, 7.254, 7.238, 7.211, 7.193] == full
+    assert {"estimated"} == {result.evidence_class for result in evaluation.results}
+    assert all("time was repaired at 19 row(s)" in result.caveats[0] for result in evaluation.results)
+
+
+def test_a_neware_archive_of_one_rest_is_read(folder: Path) -> None:
+    """Version 14: 67 rows over 655 s at 3.3 mV, and the times between its records are said to be filled in."""
+    (path,) = folder.rglob("filetype14-0.ndax")
+    measurement = import_measurement(path)
+
+    assert (67, "Neware .ndax") == (len(measurement), measurement.source.format)
+    assert (655.4, 0.003346) == pytest.approx((measurement.duration_s, measurement.voltage_v[0]), rel=1e-4)
+    assert any("filled in by their sampling interval" in remark for remark in measurement.source.remarks)
+
+
+def test_an_arbin_database_of_eight_rows_is_read(folder: Path) -> None:
+    """A later version of the cycler's software, with columns we do not know."""
+    (path,) = folder.rglob("mits7-0.res.gz")
+    measurement = parse_measurement(gzip.decompress(path.read_bytes()), "mits7-0.res")
+
+    assert (8, "Arbin .res") == (len(measurement), measurement.source.format)
+    assert (20.0004, 0.1302652) == pytest.approx((measurement.t_s[0], measurement.voltage_v[0]))
+
+
+@pytest.mark.parametrize("pattern", ["*.mpr", "*.res.gz"])
+def test_formats_that_are_not_read_are_refused_by_name(folder: Path, pattern: str) -> None:
+    """Another maker's binary format, and a compressed file: refused with what is accepted or what to do."""
     for path in folder.rglob(pattern):
         with pytest.raises(Malformed, match=r"accepted are|export it as CSV|decompress it first"):
             import_measurement(path)

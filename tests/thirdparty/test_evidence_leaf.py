@@ -27,6 +27,8 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.measurement, pytest.mark.slow]
 
 CACHE = Path(__file__).resolve().parent.parent.parent / ".cache" / "measurement"
+NOMINAL_MV = 3_800
+"""As data sheets of such cells give it; the publishers give none."""
 TOLERANCE_AH, TOLERANCE_MOHM = 0.01, 0.05
 
 
@@ -41,7 +43,8 @@ def distribution() -> Path:
 @cache
 def leaf(name: str) -> Evaluation:
     """What one of the six files tells."""
-    return evaluate_measurement(open_reference_measurement(distribution(), f"cell-{name}.csv"), rated_mah=RATED_MAH)
+    measurement = open_reference_measurement(distribution(), f"cell-{name}.csv")
+    return evaluate_measurement(measurement, rated_mah=RATED_MAH, nominal_mv=NOMINAL_MV)
 
 
 def one(evaluation: Evaluation, quantity: str) -> Result:
@@ -94,6 +97,8 @@ def test_the_1c_file_gives_capacity_energy_resistance_and_health() -> None:
     assert "full cell" == evaluation.kind.kind
     assert 30_321 == one(evaluation, "capacity").interval.value
     assert 916 == health.interval.value
+    assert 999 == one(evaluation, "state_of_health_first").interval.value
+    assert evaluation.health_spread() is not None
     assert "not a certified state of health" in health.caveats[0]
     assert () == evaluation.undetermined
 

@@ -3,11 +3,13 @@
 from collections.abc import Mapping, Sequence
 from hashlib import sha256
 
-from fastapi import Request
+from fastapi import Request, Response
 
 from cellvow.web import LOCALES
 
 HTML, JSON = "text/html", "application/json"
+HTML_UTF8 = "text/html; charset=utf-8"
+FINAL = "public, max-age=86400, immutable"
 CHOICES_MAX = 32
 """Entries of an Accept header that are looked at."""
 
@@ -45,8 +47,28 @@ def entity_tag(body: bytes) -> str:
 
 def holds_newest(request: Request, tag: str) -> bool:
     """Whether the client says that it holds this very body."""
-    held = request.headers.get("if-none-match", "")
-    return tag in [one.strip().removeprefix("W/") for one in held.split(",")]
+    held = [one.strip().removeprefix("W/") for one in request.headers.get("if-none-match", "").split(",")]
+    return tag in held or held == ["*"]
+
+
+def answer_body(
+    request: Request, body: bytes, media_type: str, *, is_private: bool, is_final: bool = False
+) -> Response:
+    """A body that a stranger's cache may keep while it stays the same, or a private one that nobody keeps.
+
+    A final one never changes for this reader: his cache need not ask again.
+    """
+    headers = {
+        "Vary": "Accept, Accept-Language, Authorization, Cookie",
+        "Content-Language": choose_language(request).replace("_", "-"),
+    }
+    if is_private:
+        return Response(body, 200, {**headers, "Cache-Control": "no-store"}, media_type)
+    tag = entity_tag(body)
+    headers |= {"Cache-Control": FINAL if is_final else "no-cache", "ETag": tag}
+    if holds_newest(request, tag):
+        return Response(status_code=304, headers=headers)
+    return Response(body, 200, headers, media_type)
 
 
 def _wishes(header: str) -> Mapping[str, float]:

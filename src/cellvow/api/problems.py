@@ -5,13 +5,19 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from cellvow.api.negotiation import choose_language, wants_json
+from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, Malformed, OperationalError, VerificationError
-from cellvow.web import Problem, page_policy, problem_document, render_problem
+from cellvow.node.engine import Backpressure
+from cellvow.node.store import LedgerLocked
+from cellvow.web import Problem, problem_document, render_problem, site_policy
 
 PROBLEM_JSON = "application/problem+json"
+READING = "GET, HEAD"
+"""The methods that most addresses take."""
 RETRY_AFTER_S = 60
+BUSY_RETRY_AFTER_S = 1
 SECURITY_HEADERS = {
-    "Content-Security-Policy": f"{page_policy()}; frame-ancestors 'none'",
+    "Content-Security-Policy": site_policy(),
     "Cross-Origin-Opener-Policy": "same-origin",
     "Cross-Origin-Resource-Policy": "same-origin",
     "Permissions-Policy": "camera=(), geolocation=(), microphone=()",
@@ -19,31 +25,50 @@ SECURITY_HEADERS = {
     "X-Content-Type-Options": "nosniff",
     "X-Frame-Options": "DENY",
 }
-"""Every answer carries them: no script, no foreign content, no frame, no trace of an address that holds a key."""
+"""Every answer carries them: no foreign content, no frame, no trace of an address that holds a key."""
+_CLOSING = (Problem.BODY, Problem.HEADERS, Problem.TOO_LONG, Problem.TOO_LARGE, Problem.SLOW)
+"""Problems after which the rest of what the client sends is not read."""
+_RETRY_AFTER = {
+    Problem.BUSY: BUSY_RETRY_AFTER_S,
+    Problem.TOO_MANY: RETRY_AFTER_S,
+    Problem.UNAVAILABLE: RETRY_AFTER_S,
+    Problem.UNKNOWN: RETRY_AFTER_S,
+}
 
 
 class Refusal(Exception):
-    """A request that gets a problem instead of what it asked for."""
+    """A request that gets a problem instead of what it asked for; `parameters` fill the problem's sentence."""
 
-    def __init__(self, problem: Problem) -> None:
+    def __init__(
+        self, problem: Problem, *, retry_after_s: int | None = None, allow: str = READING, **parameters: str
+    ) -> None:
+        """`allow` names the methods that the address takes, where that is the problem."""
         super().__init__(problem)
         self.problem = problem
+        self.retry_after_s = retry_after_s
+        self.allow = allow
+        self.parameters = parameters
 
 
-def present_problem(request: Request, problem: Problem) -> Response:
+def present_problem(
+    request: Request, problem: Problem, *, retry_after_s: int | None = None, allow: str = READING, **parameters: str
+) -> Response:
     """The answer to a request with a problem, in the form and language the client prefers."""
     language = choose_language(request)
     headers = {**SECURITY_HEADERS, "Content-Language": language.replace("_", "-"), "Cache-Control": "no-store"}
-    if problem is Problem.UNAVAILABLE:
-        headers["Retry-After"] = str(RETRY_AFTER_S)
+    retry_after_s = retry_after_s or _RETRY_AFTER.get(problem)
+    if retry_after_s is not None:
+        headers["Retry-After"] = str(retry_after_s)
     if problem is Problem.READ_ONLY:
-        headers["Allow"] = "GET, HEAD"
-    if problem in (Problem.BODY, Problem.TOO_LONG):
+        headers["Allow"] = allow
+    if problem is Problem.SIGN_IN:
+        headers["WWW-Authenticate"] = "Bearer"
+    if problem in _CLOSING:
         headers["Connection"] = "close"
-    if wants_json(request):
-        document = problem_document(problem, locale=language, instance=request.url.path[:200])
+    if wants_json(request) or request.url.path.startswith("/api/"):
+        document = problem_document(problem, locale=language, instance=request.url.path[:200], **parameters)
         return Response(msgspec.json.encode(document), problem.status, headers, PROBLEM_JSON)
-    page = render_problem(problem, locale=language, home="/")
+    page = render_problem(problem, locale=language, home="/", **parameters)
     return Response(page.encode(), problem.status, headers, "text/html; charset=utf-8")
 
 
@@ -55,28 +80,47 @@ def add_problem_handlers(app: FastAPI) -> None:
     app.add_exception_handler(500, _on_unforeseen)
 
 
-def derive_problem(error: CellvowError) -> Problem:
+def as_sentence(text: str) -> str:
+    """An error's words with an end, so that the next sentence can follow."""
+    return text if text.endswith((".", "!", "?")) else f"{text}."
+
+
+def derive_refusal(error: CellvowError) -> Refusal:
     """Whose fault an error is, as a client may know it."""
+    if isinstance(error, Rejected | NotIncludable):
+        return Refusal(
+            Problem.REJECTED, detail=as_sentence(str(error)), code=str(int(error.reason)), reason=error.reason.name
+        )
     if isinstance(error, Malformed):
-        return Problem.IDENTIFIER
+        return Refusal(Problem.BAD_REQUEST, detail=as_sentence(str(error)))
+    if isinstance(error, Backpressure | LedgerLocked):
+        return Refusal(Problem.BUSY, retry_after_s=BUSY_RETRY_AFTER_S)
     if isinstance(error, OperationalError):
-        return Problem.UNAVAILABLE
-    return Problem.EVIDENCE if isinstance(error, VerificationError) else Problem.BROKEN
+        return Refusal(Problem.UNAVAILABLE)
+    return Refusal(Problem.EVIDENCE if isinstance(error, VerificationError) else Problem.BROKEN)
 
 
 async def _on_refusal(request: Request, error: Exception) -> Response:
-    return present_problem(request, error.problem if isinstance(error, Refusal) else Problem.BROKEN)
+    return present_refusal(request, error if isinstance(error, Refusal) else Refusal(Problem.BROKEN))
 
 
 async def _on_own_error(request: Request, error: Exception) -> Response:
     own = error if isinstance(error, CellvowError) else InvariantBroken(str(error))
-    return present_problem(request, derive_problem(own))
+    return present_refusal(request, derive_refusal(own))
 
 
 async def _on_http_error(request: Request, error: Exception) -> Response:
-    is_method = isinstance(error, HTTPException) and error.status_code == Problem.READ_ONLY.status
-    return present_problem(request, Problem.READ_ONLY if is_method else Problem.NO_PAGE)
+    if isinstance(error, HTTPException) and error.status_code == Problem.READ_ONLY.status:
+        return present_problem(request, Problem.READ_ONLY, allow=(error.headers or {}).get("Allow", READING))
+    return present_problem(request, Problem.NO_PAGE)
 
 
 async def _on_unforeseen(request: Request, _: Exception) -> Response:
     return present_problem(request, Problem.BROKEN)
+
+
+def present_refusal(request: Request, refusal: Refusal) -> Response:
+    """The answer to a refused request."""
+    return present_problem(
+        request, refusal.problem, retry_after_s=refusal.retry_after_s, allow=refusal.allow, **refusal.parameters
+    )

@@ -6,7 +6,7 @@ import typer
 from typer.core import TyperGroup
 
 from cellvow import __version__
-from cellvow.cli import attestations, batteries, bundles, founding, handovers, keys, rows, witnesses
+from cellvow.cli import attestations, batteries, bundles, founding, grants, handovers, keys, rows, witnesses
 from cellvow.cli.command import CONTEXT
 from cellvow.cli.demonstration import add_demo
 from cellvow.cli.examination import add_doctor
@@ -15,13 +15,14 @@ from cellvow.cli.ledgers import add_ledger_commands
 from cellvow.cli.measurements import add_import
 from cellvow.cli.passports import add_passport
 from cellvow.cli.serving import add_serve
+from cellvow.cli.verdicts import add_verdict
 from cellvow.cli.verification import add_verify
 
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
-    *("import", "attest", "passport", "bundle", "row", "verify", "witness", "publish", "fsck"),
+    *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness", "publish", "fsck"),
 )
 """The commands in the order a newcomer meets them."""
 
@@ -68,6 +69,8 @@ app.add_typer(batteries.correct_app, name="correct")
 add_import(app)
 app.add_typer(attestations.app, name="attest")
 add_passport(app)
+add_verdict(app)
+app.add_typer(grants.app, name="grant")
 app.add_typer(bundles.app, name="bundle")
 add_verify(app)
 app.add_typer(rows.app, name="row")

@@ -13,7 +13,7 @@ from cellvow.cli.parsing import parse_battery, parse_rated_mah
 from cellvow.cli.writing import perform
 
 if TYPE_CHECKING:
-    from cellvow.core.contracts.battery import RegisterBattery
+    from cellvow.core.contracts.battery import Backfill, RegisterBattery
     from cellvow.node.engine import Receipted
     from cellvow.node.home import LedgerSession
     from cellvow.workspace.workspace import Workspace
@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 app = make_app("Register and list models and batteries.")
 correct_app = make_app("Correct what one's own statement said.")
 Category = Literal["ev", "lmt", "industrial", "sli", "portable"]
+EvidenceClass = Literal["estimated", "declared"]
 Cause = Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"]
 
 
@@ -82,6 +83,14 @@ class BatteryToRegister(WorkspaceOptions):
     battery: BatteryArgument
     manufactured_on: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Day of manufacture.")]
     facility: Annotated[str, typer.Option(metavar="PLACE", help="Where it was made.")]
+    reconstructed: Annotated[
+        bool, typer.Option("--reconstructed", help="It is older than its record: every view will say so.")
+    ] = False
+    evidence_class: Annotated[EvidenceClass | None, typer.Option(help="How a reconstructed birth is known.")] = None
+    basis: Annotated[
+        str | None,
+        typer.Option(metavar="TEXT", help="What a reconstructed birth rests on; everybody sees it: name no person."),
+    ] = None
 
 
 @command(
@@ -92,20 +101,40 @@ class BatteryToRegister(WorkspaceOptions):
             "cellvow battery new 01/09506000134376/21/PACK-0001 --manufactured-on 2026-05-17 "
             "--facility 'Plant 1' --workspace maker"
         ),
+        (
+            "cellvow battery new 01/09506000134376/21/PACK-0002 --manufactured-on 2019-03-01 --facility unknown "
+            "--reconstructed --evidence-class estimated --basis 'type plate' --workspace maker"
+        ),
     ),
 )
 def register_battery(options: BatteryToRegister) -> Answer:
-    """Register one battery of an own model: its birth on the ledger."""
+    """Register one battery of an own model: its birth on the ledger.
+
+    One that is older than its record is --reconstructed: from what, and whether its birth is estimated or declared.
+    """
     from cellvow.workspace import commands
 
-    battery = parse_battery(options.battery)
+    battery, backfill = parse_battery(options.battery), _parse_backfill(options)
+    how = "" if backfill is None else f", its birth reconstructed ({backfill.evidence_class})"
     return perform(
         options.workspace,
-        f"Battery {battery} is registered.",
+        f"Battery {battery} is registered{how}.",
         lambda session, workspace: commands.register_battery(
-            session, workspace, battery, options.manufactured_on, options.facility
+            session, workspace, battery, options.manufactured_on, options.facility, backfill
         ),
     )
+
+
+def _parse_backfill(options: BatteryToRegister) -> "Backfill | None":
+    from cellvow.core.contracts.battery import Backfill
+
+    if not options.reconstructed:
+        if options.evidence_class is not None or options.basis is not None:
+            raise WrongUsage("--evidence-class and --basis are for a birth that is --reconstructed")
+        return None
+    if options.evidence_class is None or options.basis is None:
+        raise WrongUsage("a --reconstructed birth needs --evidence-class and --basis")
+    return Backfill(evidence_class=options.evidence_class, basis=options.basis)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -126,20 +155,26 @@ class Listing(ReadingOptions):
 )
 def list_batteries(options: Listing) -> Answer:
     """List the batteries of a ledger, in order of their identifiers."""
-    from cellvow.passport.view import Audience
+    from cellvow.passport.view import PUBLIC
     from cellvow.workspace.passports import PassportReader
 
     with opened_reading(options) as (home, workspace):
         reader = PassportReader(home, workspace)
         found = reader.batteries(options.after, options.limit)
-        passports = [reader.passport(battery, Audience.PUBLIC) for battery in found]
+        passports = [reader.passport(battery, PUBLIC) for battery in found]
+    shown = [(one, "in force" if one.certificate_in_force else "none") for one in passports if one is not None]
     rows = [
-        (one.battery, one.status, "in force" if one.certificate_in_force else "none")
-        for one in passports
-        if one is not None
+        (one.battery, one.status if one.backfill is None else f"{one.status}, reconstructed", certificate)
+        for one, certificate in shown
     ]
     listed = [
-        {"battery": battery, "certificate": certificate, "status": status} for battery, status, certificate in rows
+        {
+            "battery": one.battery,
+            "certificate": certificate,
+            "reconstructed": one.backfill is not None,
+            "status": one.status,
+        }
+        for one, certificate in shown
     ]
     document = {"batteries": listed, "after": options.after, "is_last": len(found) < options.limit}
     if not rows:
@@ -159,6 +194,10 @@ class BirthToCorrect(WorkspaceOptions):
     facility: Annotated[
         str | None, typer.Option(metavar="PLACE", help="Right place of manufacture; without: as it stands.")
     ] = None
+    evidence_class: Annotated[
+        EvidenceClass | None, typer.Option(help="How the birth was reconstructed; without: as it stands.")
+    ] = None
+    basis: Annotated[str | None, typer.Option(metavar="TEXT", help="What that rests on; without: as it stands.")] = None
     cause: Annotated[Cause, typer.Option(help="Why it was wrong.")] = "typing_error"
 
 
@@ -170,13 +209,15 @@ class BirthToCorrect(WorkspaceOptions):
 def correct_birth(options: BirthToCorrect) -> Answer:
     """Correct the registration of one's own battery.
 
-    What it said before stays visible. Certificates that rest on it are invalidated: they must be issued anew.
+    What it said before stays visible. Certificates that rest on it are invalidated: they must be issued anew. A
+    birth can be marked as reconstructed later (--evidence-class and --basis); that mark is never taken away.
     """
     from cellvow.workspace import commands
 
     battery = parse_battery(options.battery)
-    if options.manufactured_on is None and options.facility is None:
-        raise WrongUsage("nothing to correct: give --manufactured-on, --facility or both")
+    stated = (options.manufactured_on, options.facility, options.evidence_class, options.basis)
+    if all(one is None for one in stated):
+        raise WrongUsage("nothing to correct: give --manufactured-on, --facility, --evidence-class or --basis")
 
     def act(session: "LedgerSession", workspace: "Workspace") -> "Receipted":
         replacement = _replacement(session, battery, options)
@@ -198,4 +239,17 @@ def _replacement(session: "LedgerSession", battery: str, options: BirthToCorrect
         battery=battery,
         manufactured_on=options.manufactured_on or record.manufactured_on,
         facility=options.facility or record.facility,
+        backfill=_corrected_backfill(record.backfill, options),
     )
+
+
+def _corrected_backfill(before: "Backfill | None", options: BirthToCorrect) -> "Backfill | None":
+    from cellvow.core.contracts.battery import Backfill
+
+    evidence_class = options.evidence_class or (None if before is None else before.evidence_class)
+    basis = options.basis or (None if before is None else before.basis)
+    if evidence_class is None and basis is None:
+        return None
+    if evidence_class is None or basis is None:
+        raise WrongUsage("to mark a birth as reconstructed, give --evidence-class and --basis")
+    return Backfill(evidence_class=evidence_class, basis=basis)

@@ -148,18 +148,19 @@ def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[st
     """Both views in the terminal and as pages; their documents."""
     from cellvow.cli.pages import write_page_with_proofs
     from cellvow.cli.passports import passport_document
-    from cellvow.passport.view import Audience
+    from cellvow.passport.view import OWNER as AS_OWNER
+    from cellvow.passport.view import PUBLIC
     from cellvow.workspace.demo import BATTERY
     from cellvow.workspace.passports import PassportReader
 
     folder = demo.folder / PAGES / BATTERY
-    reader = PassportReader(demo.home, demo.workspaces[OWNER])
+    source = PassportReader(demo.home, demo.workspaces[OWNER])
     documents = []
-    for number, audience, name in ((8, Audience.PUBLIC, "index.html"), (9, Audience.OWNER, "owner.html")):
-        passport = write_page_with_proofs(reader, BATTERY, audience, folder / name)
+    for number, reader, name in ((10, PUBLIC, "index.html"), (11, AS_OWNER, "owner.html")):
+        passport = write_page_with_proofs(source, BATTERY, reader, folder / name)
         if passport is None:
             raise OperationalError(f"{demo.folder} holds no passport of {BATTERY}: `cellvow demo --fresh` makes one")
-        who = "a stranger" if audience is Audience.PUBLIC else "its owner"
+        who = "a stranger" if reader is PUBLIC else "its owner"
         report(f"{number}  The passport as {who} sees it; as a page: {folder / name}")
         _print_passport(passport, options)
         documents.append(passport_document(passport))
@@ -174,9 +175,9 @@ def _print_passport(passport: "Passport", options: Demonstration) -> None:
 def _verify(demo: "Demo", report: Report) -> list[Verdict]:
     """The certificate's bundle, checked by fresh processes that know the bundle and the trust file alone."""
     if not demo.bundle.is_file():
-        report("10 Nothing could be determined from the measurement, so there is no certificate to verify.")
+        report("12 Nothing could be determined from the measurement, so there is no certificate to verify.")
         return []
-    report("10 A fresh process checks the certificate from two files, without network and without us.")
+    report("12 A fresh process checks the certificate from two files, without network and without us.")
     isolated = [sys.executable, "-I", "-S", "-c", _WITHOUT_NETWORK, str(demo.verifier)]
     verdicts = [_ask("cellvow-verify.pyz", [*isolated, str(demo.bundle), "--trust", str(demo.trust), "--json"])]
     node = shutil.which("node")

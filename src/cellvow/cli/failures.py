@@ -35,6 +35,8 @@ class ExitCode(IntEnum):
     REFUSED = 3
     MALFORMED = 4
     OPERATIONAL = 5
+    RE_TEST = 6
+    CANNOT_TELL = 7
     FAULT = 70
     INTERRUPTED = 130
 
@@ -46,6 +48,8 @@ MEANINGS = {
     ExitCode.REFUSED: "the ledger rejected the statement, or would not include it",
     ExitCode.MALFORMED: "malformed input: a file or value that must be mended",
     ExitCode.OPERATIONAL: "storage, lock, witness or overload: trying again later makes sense",
+    ExitCode.RE_TEST: "a verdict: test again",
+    ExitCode.CANNOT_TELL: "a verdict: cannot tell from what is shown",
     ExitCode.FAULT: "a fault of this program",
     ExitCode.INTERRUPTED: "interrupted",
 }

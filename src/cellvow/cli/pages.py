@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from cellvow.node.home import NodeHome
-    from cellvow.passport.view import Audience, Passport
+    from cellvow.passport.view import Passport, Reader
     from cellvow.web import PageLinks
     from cellvow.workspace.passports import PassportReader
 
@@ -27,21 +27,20 @@ def lone_links(battery: str, origin: str | None) -> "PageLinks":
     return PageLinks(None if origin is None else encode_digital_link(parse_battery_id(battery), origin))
 
 
-def write_page_with_proofs(
-    reader: "PassportReader", battery: str, audience: "Audience", path: Path
-) -> "Passport | None":
-    """Write what an audience sees of a battery, and the bundles it may take into a folder beside the page."""
+def write_page_with_proofs(source: "PassportReader", battery: str, reader: "Reader", path: Path) -> "Passport | None":
+    """Write what a reader sees of a battery, and the bundles he may take into a folder beside the page."""
     from cellvow.web import PageLinks, bundle_file_name
 
-    passport = reader.passport(battery, audience)
-    if passport is None:
+    viewed = source.view(battery, reader)
+    if viewed is None:
         return None
+    passport = viewed.passport
     path.parent.mkdir(parents=True, exist_ok=True)
     folder = path.parent / f"{path.stem}-proofs"
 
     @cache
     def bundle_of(statement: str, index: int) -> str | None:
-        data = reader.bundle(battery, statement, index, audience)
+        data = source.bundle(battery, statement, index, reader) if (statement, index) in viewed.proofs else None
         if data is None:
             return None
         folder.mkdir(exist_ok=True)
@@ -49,7 +48,7 @@ def write_page_with_proofs(
         (folder / name).write_bytes(data)
         return f"{folder.name}/{name}"
 
-    write_page(passport, path, "en", PageLinks(bundle_of=bundle_of, witness_note=find_witness_note(reader.home)))
+    write_page(passport, path, "en", PageLinks(bundle_of=bundle_of, witness_note=find_witness_note(source.home)))
     return passport
 
 

@@ -11,9 +11,11 @@ from cellvow.core.primitives.quantity import UNITS
 
 if TYPE_CHECKING:
     from cellvow.core.ledger.genesis import Accreditation
+    from cellvow.passport.acceptance import Span
 
 _PREDICATE = re.compile(r"^([a-z][a-z0-9_]*)\s*(>=|<=)\s*(-?[0-9]{1,15})\Z")
 _DECLARATION = re.compile(r"^([a-z][a-z0-9_]*)=(-?[0-9]{1,15})\Z")
+_SPAN = re.compile(r"^([0-9]{1,7}(?:\.[0-9]{1,2})?)(?:-([0-9]{1,7}(?:\.[0-9]{1,2})?))?\Z")
 _DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
 COMPARISONS = {">=": "at_least", "<=": "at_most"}
 
@@ -91,6 +93,25 @@ def parse_statement_digest(text: str) -> bytes:
     if _DIGEST.match(text) is None:
         raise WrongUsage(f"{text[:70]!r} is not a statement: 64 hexadecimal digits in lower case name one")
     return bytes.fromhex(text)
+
+
+def parse_attestation(text: str) -> tuple[str, str]:
+    """(organisation, reference) of `ORGANISATION/REF`."""
+    organisation, _, reference = text.partition("/")
+    if not organisation or not reference:
+        raise WrongUsage(f"{text[:60]!r} is not an attestation: write ORGANISATION/REF")
+    return organisation, reference
+
+
+def parse_span(text: str, parts: int, what: str) -> "Span":
+    """The range of `LOW-HIGH`, or of one number, in whole parts of a unit (minutes of hours, cents of euros)."""
+    from cellvow.passport.acceptance import Span
+
+    match = _SPAN.match(text)
+    if match is None:
+        raise WrongUsage(f"{text[:40]!r} is no range of {what}: write 6-10 or 8, with at most two decimals")
+    low, high = (round(float(number) * parts) for number in (match[1], match[2] or match[1]))
+    return Span(low, high)
 
 
 def parse_rated_mah(rated_ah: float | None) -> int | None:

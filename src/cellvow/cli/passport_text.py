@@ -18,18 +18,19 @@ _PAGE_MARKS = str.maketrans("", "", "\u00ad\u2068\u2069")
 
 def describe_passport(passport: "Passport", language: str = "en") -> list[str | Table]:
     """The passport, question by question, in one of the catalogues' languages."""
-    from cellvow.passport.view import Audience
     from cellvow.web.wording import Wording
 
     words = _Words(Wording(language))
-    is_owner = passport.audience is Audience.OWNER
     lines: list[str | Table] = [passport.battery, words.text(f"audience.{passport.audience.value}")]
     if passport.is_simulated:
         lines.append(f"{words.text('simulated.title').upper()} {words.text('simulated.text')}")
+    lines += _backfill(passport, words)
     lines += _safety(passport, words) + _identity(passport, words) + _responsibility(passport, words)
-    lines += _certificates(passport, words, is_owner=is_owner)
-    if is_owner:
-        lines += _health(passport, words) + _life(passport, words)
+    lines += _certificates(passport, words)
+    if passport.shows_health:
+        lines += _health(passport, words)
+    if passport.shows_history:
+        lines += _life(passport, words)
     return lines + _genuine(passport, words)
 
 
@@ -61,6 +62,21 @@ class _Words:
 def plain(markup: "Markup") -> str:
     """The text of a piece of a page: tags gone, entities resolved, spaces ordinary."""
     return markup.striptags().translate(_PAGE_MARKS)
+
+
+def _backfill(passport: "Passport", words: _Words) -> list[str | Table]:
+    """That the battery is older than its record, from what its birth was entered, and who says so."""
+    backfill = passport.backfill
+    if backfill is None:
+        return []
+    said = words.text(
+        "reconstructed.text",
+        name=backfill.source.name,
+        evidence=words.term("class", backfill.evidence_class),
+        basis=backfill.basis,
+    )
+    corrected = f" {words.text('reconstructed.corrected')}" if backfill.corrected else ""
+    return [f"{words.text('reconstructed.title').upper()} {said}{corrected}"]
 
 
 def _safety(passport: "Passport", words: _Words) -> list[str | Table]:
@@ -103,7 +119,7 @@ def _responsibility(passport: "Passport", words: _Words) -> list[str | Table]:
     return lines if passport.registers else [*lines, f"  {words.text('who.nobody')}"]
 
 
-def _certificates(passport: "Passport", words: _Words, *, is_owner: bool) -> list[str | Table]:
+def _certificates(passport: "Passport", words: _Words) -> list[str | Table]:
     from cellvow.web.answers import certificates
 
     found = certificates(passport)
@@ -115,7 +131,7 @@ def _certificates(passport: "Passport", words: _Words, *, is_owner: bool) -> lis
     lines = [*words.heading("certificate.title"), f"  {answer}"]
     for one in found:
         lines += _certificate(one, words, passport.anchoring.time_ms)
-    return [*lines, f"  {words.text('certificate.hidden')}"] if found and not is_owner else lines
+    return [*lines, f"  {words.text('certificate.hidden')}"] if found and not passport.shows_health else lines
 
 
 def _certificate(one: "Attested", words: _Words, now_ms: int) -> list[str | Table]:
@@ -208,7 +224,10 @@ def _sentence(step: "LifeStep", words: _Words) -> str:
     if step.event not in EVENTS:
         return words.text("life.unknown", event=step.event)
     details = {name: _detail(name, text, words) for name, text in step.detail}
-    return words.term("event", step.event, name=step.source.name, **details)
+    said = words.term("event", step.event, name=step.source.name, **details)
+    if "basis" not in details:
+        return said
+    return f"{said} {words.text('reconstructed.step', evidence=details['evidence_class'], basis=details['basis'])}"
 
 
 def _detail(name: str, text: str, words: _Words) -> str:
@@ -216,6 +235,8 @@ def _detail(name: str, text: str, words: _Words) -> str:
         return ", ".join(words.term("registers", one) for one in text.split(", "))
     if name == "cause":
         return words.term("cause", text)
+    if name == "evidence_class":
+        return words.term("class", text)
     return plain(words.wording.written_day(text)) if name == "manufactured_on" else text
 
 

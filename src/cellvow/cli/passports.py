@@ -54,14 +54,14 @@ def show(options: Showing) -> Answer:
     What it is, who answers for it, what its tests are worth now. With only a ledger: what everybody may see. With a
     workspace: what its organisation may see, and the values that others have shown it.
     """
-    from cellvow.passport.view import Audience
+    from cellvow.passport.view import OWNER, PUBLIC
     from cellvow.workspace.passports import PassportReader
 
     battery = parse_battery(options.battery)
     with opened_reading(options) as (home, workspace):
         is_owner = workspace is not None and not options.public
-        audience = Audience.OWNER if is_owner else Audience.PUBLIC
-        passport = PassportReader(home, workspace if is_owner else None).passport(battery, audience)
+        source = PassportReader(home, workspace if is_owner else None)
+        passport = source.passport(battery, OWNER if is_owner else PUBLIC)
     if passport is None:
         return _unknown(battery)
     lines = describe_passport(passport, options.lang)

@@ -6,6 +6,7 @@ import sys
 import threading
 import webbrowser
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -16,13 +17,11 @@ from cellvow.cli.command import command
 from cellvow.cli.listening import Listener
 from cellvow.cli.options import ReadingOptions
 from cellvow.cli.pages import find_witness_note
+from cellvow.cli.site import NoPassports, Served, Wanted, build_site
 from cellvow.core.primitives.errors import fail
 
 if TYPE_CHECKING:
-    from cellvow.core.primitives.identifier import BatteryId
     from cellvow.node.home import NodeHome
-    from cellvow.passport.view import Audience, Passport
-    from cellvow.workspace.passports import PassportReader
     from cellvow.workspace.workspace import Workspace
 
 DEMO_LEDGER, DEMO_WORKSPACE = Path("demo/ledger"), Path("demo/buyer")
@@ -41,36 +40,13 @@ class Serving(ReadingOptions):
     origin: Annotated[
         str | None, typer.Option(metavar="URL", help="Site that resolves codes; without: the address a client used.")
     ] = None
-
-
-class NoPassports:
-    """What is served before there is a ledger: nothing, and the pages say what to do first."""
-
-    def batteries(self, after: str = "", limit: int = 50) -> "list[BatteryId]":  # noqa: ARG002 - as the port has it
-        """No battery."""
-        return []
-
-    def passport(self, battery: str, audience: "Audience") -> "Passport | None":  # noqa: ARG002 - likewise
-        """No passport."""
-        return None
-
-    def proofs(self, battery: str, audience: "Audience") -> tuple[tuple[str, int], ...]:  # noqa: ARG002 - likewise
-        """No proofs."""
-        return ()
-
-    def bundle(self, battery: str, statement: str, index: int, audience: "Audience") -> bytes | None:  # noqa: ARG002
-        """No bundle: the arguments are those of the port."""
-        return None
-
-
-@dataclasses.dataclass(frozen=True, slots=True)
-class Shown:
-    """What is served: a source of passports, and the workspace whose view its owner's link opens."""
-
-    source: "PassportReader | NoPassports"
-    workspace: "Workspace | None"
-    note: str
-    witness_note: str | None = None
+    accept: Annotated[
+        bool, typer.Option("--accept", help="Take statements that others have signed: POST /api/v1/statements.")
+    ] = False
+    local_metrics: Annotated[
+        bool,
+        typer.Option("--local-metrics", help="Give /metrics to this machine without a key; not behind a proxy here."),
+    ] = False
 
 
 def add_serve(app: typer.Typer) -> None:
@@ -78,26 +54,25 @@ def add_serve(app: typer.Typer) -> None:
     command(
         app,
         "serve",
-        examples=("cellvow serve", "cellvow serve --workspace buyer --port 8000", "cellvow serve --ledger node"),
+        examples=(
+            "cellvow serve",
+            "cellvow serve --workspace buyer --port 8000",
+            "cellvow serve --ledger node --accept",
+        ),
     )(serve)
 
 
 def serve(options: Serving) -> Answer:
     """Serve passports as pages until interrupted.
 
-    Without a ledger or workspace, those of the demonstration in ./demo. Only reads. With a workspace a second link
-    opens its owner's view: whoever has that link sees what the owner sees. The key in it is new at every start and
-    is written nowhere.
+    Without a ledger or workspace, those of the demonstration in ./demo. With a workspace a second link opens its
+    owner's view and desk, where files are imported and statements signed with its key: whoever has that link acts
+    for the organisation. The key in it is new at every start and is written nowhere.
     """
-    from cellvow.api.pages import create_pages_app
-
-    shown = open_shown(options)
-    token = None if shown.workspace is None else secrets.token_urlsafe(TOKEN_BYTES)
+    served = open_served(options)
+    token = None if served.workspace is None else secrets.token_urlsafe(TOKEN_BYTES)
     listener = Listener.bind(options.host, options.port)
-    application = create_pages_app(
-        shown.source, owner_token=token, origin=options.origin, witness_note=shown.witness_note
-    )
-    owner = None if token is None else _owner_link(listener.url, shown, token)
+    owner = None if token is None else _owner_link(listener.url, served, token)
 
     def listen(ready: Callable[[], None]) -> None:
         def begin() -> None:
@@ -105,20 +80,21 @@ def serve(options: Serving) -> Answer:
             if sys.stdout.isatty() and not options.as_json:
                 open_browser(listener.url)
 
-        try:
-            listener.run(application, begin)
-        finally:
-            if shown.workspace is not None:
-                shown.workspace.close()
+        with ExitStack() as closing:
+            if served.workspace is not None:
+                closing.callback(served.workspace.close)
+            wanted = Wanted(token, options.origin, options.accept, options.local_metrics)
+            listener.run(build_site(served, wanted, closing), begin)
 
-    lines = [shown.note, f"  everybody's view: {listener.url}/"]
+    lines = [served.note, f"  everybody's view: {listener.url}/"]
     if owner is not None:
         lines.append(f"  owner's view:     {owner}")
+        lines.append(f"  owner's desk:     {listener.url}/desk (open the link above first)")
     lines += ["Ctrl-C stops it."]
     return Answer({"owner_url": owner, "url": f"{listener.url}/"}, lines, stay_up=listen)
 
 
-def open_shown(options: ReadingOptions) -> Shown:
+def open_served(options: ReadingOptions) -> Served:
     """What the options name; without any, the demonstration's folders, or nothing where there are none."""
     from cellvow.node.home import TRUST_FILE, NodeHome
     from cellvow.workspace.passports import PassportReader
@@ -127,13 +103,13 @@ def open_shown(options: ReadingOptions) -> Shown:
     ledger, folder = options.ledger, options.workspace
     if ledger is None and folder is None:
         if not (DEMO_LEDGER / TRUST_FILE).is_file():
-            return Shown(NoPassports(), None, "There is nothing to show yet: `cellvow demo` makes something first.")
+            return Served(NoPassports(), None, "There is nothing to show yet: `cellvow demo` makes something first.")
         ledger, folder = DEMO_LEDGER, DEMO_WORKSPACE
     workspace = None if folder is None else Workspace(folder)
     home = NodeHome(ledger) if ledger is not None else _home_of(workspace)
     whose = "" if workspace is None else f", and {workspace.organisation}'s own view"
     note = f"Serving the passports of {home.folder}{whose}:"
-    return Shown(PassportReader(home, workspace), workspace, note, find_witness_note(home))
+    return Served(PassportReader(home, workspace), workspace, note, find_witness_note(home))
 
 
 def open_browser(url: str) -> None:
@@ -148,9 +124,9 @@ def open_browser(url: str) -> None:
     threading.Thread(target=opening, args=(url,), daemon=True).start()
 
 
-def _owner_link(url: str, shown: Shown, token: str) -> str:
-    first = shown.source.batteries("", 1)
-    return f"{url}/{first[0] if first else ''}?key={token}"
+def _owner_link(url: str, served: Served, token: str) -> str:
+    first = served.source.batteries("", 1)
+    return f"{url}/enter/{token}{f'?to=/{first[0]}' if first else ''}"
 
 
 def _home_of(workspace: "Workspace | None") -> "NodeHome":

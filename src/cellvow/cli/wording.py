@@ -8,10 +8,14 @@ _SHOWN_LIKEWISE = {"ppm": (10_000, 4, "%"), "mV": (1000, 3, "V"), "g": (1000, 3,
 _SCALES = {**_SHOWN, **_SHOWN_LIKEWISE}
 NAMES = {
     "capacity": "Capacity",
+    "coulombic_efficiency": "Coulombic efficiency",
     "discharge_curve": "Discharge curve",
     "energy": "Energy",
     "resistance_10s": "Resistance after 10 s",
     "state_of_health": "State of health",
+    "state_of_health_energy": "Health by energy",
+    "state_of_health_first": "Health against the first discharge",
+    "state_of_health_resistance": "Health by resistance",
 }
 
 

@@ -4,13 +4,13 @@ Example: `No,10086.3,2,1,1,1,2,1.0,-30.60,4.128,-126.3,0.00,-0.03,DCHG, ,`
 """
 
 import re
-from dataclasses import replace
 
 import numpy as np
 
 from cellvow.evidence.layout import CHANNELS, Column, Layout, TextColumn, check_columns, check_unit
-from cellvow.evidence.measurement import CHARGE, DISCHARGE, REST, Floats, Integers, Measurement, Source
-from cellvow.evidence.recorded import Recorded, Words, build_measurement
+from cellvow.evidence.measurement import CHARGE, DISCHARGE, REST, Integers
+from cellvow.evidence.phases import check_signs
+from cellvow.evidence.recorded import Recorded, Words
 from cellvow.evidence.refusal import quote, refuse_field, refuse_file
 from cellvow.evidence.units import unit_of_symbol
 
@@ -34,8 +34,6 @@ _QUANTITIES = {
 _HEADING = re.compile(r"(\w+)(?:\((.*)\))?")
 _PHASES = {"CHRG": CHARGE, "DCHG": DISCHARGE, "REST": REST, "PAUS": REST}
 _UNKNOWN = 2
-_SIGN_TOLERANCE = 0.01
-"""Part of the largest current below which a current of the wrong sign is noise around zero."""
 
 
 def find_bitrode_layout(fields: list[str], name: str) -> Layout | None:
@@ -49,11 +47,11 @@ def find_bitrode_layout(fields: list[str], name: str) -> Layout | None:
     return None
 
 
-def build_bitrode(source: Source, recorded: Recorded) -> Measurement:
-    """A measurement from Bitrode columns: excluded rows left out, modes and signs checked."""
+def judge_bitrode(name: str, recorded: Recorded) -> tuple[Recorded, Integers, tuple[str, ...]]:
+    """(columns, phase a row, remarks): excluded rows left out, modes and signs checked; raises `Malformed`."""
     remarks = []
     if "exclude" in recorded.words:
-        keep = ~_is_excluded(source.name, recorded)
+        keep = ~_is_excluded(name, recorded)
         if not keep.all():
             remarks.append(f"{int((~keep).sum())} row(s) marked 'Exclude' by the cycler are left out")
             recorded = recorded.select(keep)
@@ -61,20 +59,12 @@ def build_bitrode(source: Source, recorded: Recorded) -> Measurement:
     if unknown:
         named = ", ".join(quote(word) for word in unknown)
         remarks.append(f"mode {named} is unknown here: such rows are taken by the sign of their current")
-    _check_signs(source.name, recorded, phase)
+    check_signs(name, recorded, phase)
     counted = recorded.channels.get("counted_ah")
     if counted is not None:
         # The counter runs negative through a discharge; elsewhere it counts something else.
         recorded.channels["counted_ah"] = np.where(phase == DISCHARGE, -counted, np.nan)
-    measurement = build_measurement(source, recorded, phase)
-    if not remarks:
-        return measurement
-    return _with_remarks(measurement, remarks)
-
-
-def _with_remarks(measurement: Measurement, remarks: list[str]) -> Measurement:
-    source = replace(measurement.source, remarks=(*measurement.source.remarks, *remarks))
-    return replace(measurement, source=source)
+    return recorded, phase, tuple(remarks)
 
 
 def _layout(header: list[str], name: str, *, header_rows: int, remarks: tuple[str, ...]) -> Layout:
@@ -111,18 +101,3 @@ def _phases(recorded: Recorded) -> tuple[Integers, list[str]]:
     phase = by_code[words.codes].astype(np.int64)
     signs = np.sign(recorded.channels["current_a"]).astype(np.int64)
     return np.where(phase == _UNKNOWN, signs, phase), [w for w in words.vocabulary if w not in _PHASES]
-
-
-def _check_signs(name: str, recorded: Recorded, phase: Integers) -> None:
-    current_a: Floats = recorded.channels["current_a"]
-    if not len(current_a):
-        return
-    against = current_a * phase < -_SIGN_TOLERANCE * float(np.abs(current_a).max()) * np.abs(phase)
-    if against.any():
-        first = int(np.argmax(against))
-        mode = "charge" if phase[first] == CHARGE else "discharge"
-        refuse_field(
-            (name, int(recorded.row[first]), recorded.layout.label("current_a")),
-            f"the step is a {mode}, the current is {current_a[first]:g} A",
-            "export signed currents: + charges, - discharges",
-        )

@@ -18,3 +18,19 @@ MEMBER_BYTES_MAX = 64_000_000
 """Any one file inside such a distribution."""
 CURVE_POINTS_MAX = 200
 """Points of a discharge curve meant for a chart."""
+DATABASE_BYTES_MAX = 256_000_000
+"""An Access database: about two million rows of an Arbin cycler."""
+PAGE_LOOKUPS_MAX = 500
+"""Pages followed from page to page in one database: its catalogue and one definition need a few dozen."""
+ARCHIVE_MEMBERS_MAX = 200
+"""Files inside a Neware .ndax: one for each auxiliary channel and a handful beside."""
+UNPACKED_BYTES_MAX = 512_000_000
+"""All files inside a Neware .ndax together, unpacked."""
+XML_BYTES_MAX = 4_000_000
+"""One XML file inside a Neware .ndax."""
+MAPPING_BYTES_MAX = 100_000
+"""A column mapping."""
+MAPPED_COLUMNS_MAX = 100
+"""Columns of a column mapping."""
+HEADER_ROW_MAX = 10_000
+"""Last row that can hold the headings."""

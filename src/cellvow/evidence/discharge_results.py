@@ -1,4 +1,4 @@
-"""Capacity, energy and health from full discharges, each with its uncertainty."""
+"""Capacity and energy from full discharges, each with its uncertainty."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -17,15 +17,8 @@ USED_MAX = 5
 DISAGREEMENT_MAX = 0.005
 """Difference from the cycler's own counter, as a part, above which it is reported."""
 
-HEALTH_PERMILLE_USUAL = (300, 1_300)
-"""Outside of it the rating is doubted rather than the cell."""
-
 CAPACITY_METHOD = "charge of full discharges by the trapezoidal rule, version 1"
 ENERGY_METHOD = "energy of full discharges by the trapezoidal rule, version 1"
-HEALTH_METHOD = "capacity at the lowest measured rate over rated capacity, version 1"
-NOT_CERTIFIED = (
-    "capacity at this rate and temperature against a rating at another rate is not a certified state of health"
-)
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +42,8 @@ class RateGroup:
     """The full discharges at one rate that enter a result, in order."""
 
     discharges: tuple[Discharge, ...]
+    first: Discharge
+    """The first of the measurement at this rate, whether it enters or not."""
     found: int
     """How many the measurement holds at this rate."""
     is_constant: bool
@@ -86,6 +81,7 @@ def group_by_rate(discharges: Sequence[Discharge], judgements: Sequence[Judgemen
     return tuple(
         RateGroup(
             tuple(discharge for discharge, _ in group[-USED_MAX:]),
+            group[0][0],
             len(group),
             group[0][0].is_constant,
             frozenset(judgement.start for _, judgement in group[-USED_MAX:]),
@@ -99,15 +95,15 @@ def capacity_result(
 ) -> Result:
     """Mean capacity of a rate's latest full discharges, mAh."""
     values = [one.capacity_ah * 1000 for one in group.discharges]
-    parts = (*_capacity_budget(group.discharges, channels, values), rounding())
+    parts = (*capacity_budget(group.discharges, channels, values), rounding())
     return Result(
         quantity="capacity",
         interval=interval(mean(values), parts),
         evidence_class=measurement.source.evidence_class,
         method=CAPACITY_METHOD,
-        conditions=_conditions(measurement, group, window, rated_mah),
+        conditions=group_conditions(measurement, group, window, rated_mah),
         uncertainty=parts,
-        caveats=_caveats(measurement, group, channels),
+        caveats=group_caveats(measurement, group, channels),
     )
 
 
@@ -116,42 +112,20 @@ def energy_result(
 ) -> Result:
     """Mean energy of a rate's latest full discharges, mWh."""
     values = [one.energy_wh * 1000 for one in group.discharges]
-    parts = (*_energy_budget(group.discharges, channels, values), rounding())
+    parts = (*energy_budget(group.discharges, channels, values), rounding())
     return Result(
         quantity="energy",
         interval=interval(mean(values), parts),
         evidence_class=measurement.source.evidence_class,
         method=ENERGY_METHOD,
-        conditions=_conditions(measurement, group, window, rated_mah),
+        conditions=group_conditions(measurement, group, window, rated_mah),
         uncertainty=parts,
-        caveats=_caveats(measurement, group, channels),
+        caveats=group_caveats(measurement, group, channels),
     )
 
 
-def health_result(
-    measurement: Measurement, group: RateGroup, channels: Channels, window: Window, rated_mah: int
-) -> Result:
-    """A rate's capacity as permille of the rated one; the rating counts as exact."""
-    values = [one.capacity_ah * 1000 for one in group.discharges]
-    scale = 1000 / rated_mah
-    budget = _capacity_budget(group.discharges, channels, values)
-    parts = (*(one._replace(standard=one.standard * scale) for one in budget), rounding())
-    health_permille = mean(values) * scale
-    caveats = [NOT_CERTIFIED]
-    if not HEALTH_PERMILLE_USUAL[0] <= health_permille <= HEALTH_PERMILLE_USUAL[1]:
-        caveats.append(f"the rated capacity, {rated_mah} mAh, hardly belongs to this cell: check it")
-    return Result(
-        quantity="state_of_health",
-        interval=interval(health_permille, parts),
-        evidence_class=measurement.source.evidence_class,
-        method=HEALTH_METHOD,
-        conditions=_conditions(measurement, group, window, rated_mah),
-        uncertainty=parts,
-        caveats=(*caveats, *_caveats(measurement, group, channels)),
-    )
-
-
-def _capacity_budget(used: Sequence[Discharge], channels: Channels, values: Sequence[float]) -> list[Contribution]:
+def capacity_budget(used: Sequence[Discharge], channels: Channels, values: Sequence[float]) -> list[Contribution]:
+    """What makes the mean capacity of `used` uncertain, mAh; `values` are their capacities."""
     value = mean(values)
     accuracy, hours = channels.accuracy, mean([one.duration_s for one in used]) / SECONDS_PER_HOUR
     cut_off_mah = 1000 * mean([one.end_slope_ah_per_v * channels.voltage_limit_v(one.end_voltage_v) for one in used])
@@ -167,7 +141,8 @@ def _capacity_budget(used: Sequence[Discharge], channels: Channels, values: Sequ
     ]
 
 
-def _energy_budget(used: Sequence[Discharge], channels: Channels, values: Sequence[float]) -> list[Contribution]:
+def energy_budget(used: Sequence[Discharge], channels: Channels, values: Sequence[float]) -> list[Contribution]:
+    """What makes the mean energy of `used` uncertain, mWh; `values` are their energies."""
     value = mean(values)
     accuracy, hours = channels.accuracy, mean([one.duration_s for one in used]) / SECONDS_PER_HOUR
     capacity_mah = 1000 * mean([one.capacity_ah for one in used])
@@ -209,7 +184,8 @@ def _is_disagreeing(discharge: Discharge) -> bool:
     return counted.disagreement > allowed
 
 
-def _caveats(measurement: Measurement, group: RateGroup, channels: Channels) -> tuple[str, ...]:
+def group_caveats(measurement: Measurement, group: RateGroup, channels: Channels) -> tuple[str, ...]:
+    """What is to be minded about a result from a rate's full discharges."""
     used = group.discharges
     caveats = [f"accuracy of the cycler: {channels.accuracy.basis}"]
     if len(used) == 1:
@@ -254,7 +230,8 @@ def temperature_conditions(measurement: Measurement, known: Sequence[float]) -> 
     return (int(declared) * 1000, "declared, not recorded") if declared else (None, "")
 
 
-def _conditions(measurement: Measurement, group: RateGroup, window: Window, rated_mah: int | None) -> Conditions:
+def group_conditions(measurement: Measurement, group: RateGroup, window: Window, rated_mah: int | None) -> Conditions:
+    """Under which conditions a rate's full discharges were measured."""
     used = group.discharges
     current_ma = 1000 * mean([one.current_a for one in used])
     reference_mah = rated_mah or 1000 * mean([one.capacity_ah for one in used])

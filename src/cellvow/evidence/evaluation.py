@@ -15,9 +15,10 @@ from cellvow.evidence.discharge_results import (
     energy_result,
     find_channels,
     group_by_rate,
-    health_result,
 )
+from cellvow.evidence.efficiency import efficiency_result, find_cycles
 from cellvow.evidence.fullness import Judgement, judge_discharges
+from cellvow.evidence.health_results import HealthBasis, HealthSpread, find_spread, health_results, resistance_health
 from cellvow.evidence.measurement import Measurement
 from cellvow.evidence.resistance import AFTER_S, REST_S_MIN, Pulse, count_steps, find_pulses
 from cellvow.evidence.resistance_results import resistance_result
@@ -50,6 +51,10 @@ class Evaluation:
         """The discharges that count as full, in order."""
         return tuple(d for d, j in zip(self.discharges, self.judgements, strict=True) if j.is_full)
 
+    def health_spread(self) -> HealthSpread | None:
+        """By how much the definitions of health differ; None where there are fewer than two."""
+        return find_spread(self.results)
+
     def charted_discharge(self) -> Discharge | None:
         """The discharge of `discharge_curve`: the latest full one at the lowest rate, else the largest."""
         groups = group_by_rate(self.discharges, self.judgements)
@@ -67,18 +72,18 @@ def evaluate_measurement(
     measurement: Measurement,
     *,
     rated_mah: int | None = None,
+    nominal_mv: int | None = None,
     accuracy: SensorAccuracy = ASSUMED_ACCURACY,
     v_min: float | None = None,
     v_max: float | None = None,
 ) -> Evaluation:
     """Compute every result that the measurement supports.
 
-    `rated_mah` is the rated capacity in mAh, for health; `v_min` and `v_max` are the voltage limits of a full
-    discharge in V where the measurement alone should not decide. Raises `Malformed` for a limit or rating
-    that makes no sense.
+    `rated_mah` is the rated capacity in mAh and `nominal_mv` the nominal voltage in mV, for health; `v_min` and
+    `v_max` are the voltage limits of a full discharge in V where the measurement alone should not decide. Raises
+    `Malformed` for a limit or rating that makes no sense.
     """
-    if rated_mah is not None and rated_mah <= 0:
-        raise Malformed(f"a rated capacity of {rated_mah} mAh: give a whole number above 0")
+    _check_rating(rated_mah, nominal_mv)
     runs = split_runs(measurement)
     window = find_window(measurement, runs, v_min=v_min, v_max=v_max)
     discharges = find_discharges(measurement, runs)
@@ -95,12 +100,46 @@ def evaluate_measurement(
         (),
         (),
     )
-    results, undetermined = _conclude(partial, runs, find_channels(measurement, accuracy), rated_mah)
-    return replace(partial, results=results, undetermined=undetermined)
+    channels = find_channels(measurement, accuracy)
+    groups = group_by_rate(discharges, judgements)
+    basis = HealthBasis(measurement, partial.kind, groups, channels, window, rated_mah, nominal_mv)
+    results, undetermined = _conclude(partial, runs, basis)
+    return replace(partial, results=_with_caveats(measurement, results), undetermined=undetermined)
+
+
+def with_reference_resistance(evaluation: Evaluation, reference_uohm: int) -> Evaluation:
+    """The evaluation with a state of health by resistance, against `reference_uohm` in microohm.
+
+    Raises `Malformed` for a reference that makes no sense.
+    """
+    if reference_uohm <= 0:
+        raise Malformed(f"a reference resistance of {reference_uohm} microohm: give a whole number above 0")
+    found = [one for one in evaluation.results if one.quantity == "resistance_10s"]
+    quantity, missing = "state_of_health_resistance", ""
+    if evaluation.kind.kind == HALF_CELL:
+        missing = f"a half cell has none: {evaluation.kind.reason}"
+    elif not found:
+        missing = "it needs a resistance, and there is none"
+    if missing:
+        return replace(evaluation, undetermined=(*evaluation.undetermined, Undetermined(quantity, missing)))
+    return replace(evaluation, results=(*evaluation.results, resistance_health(found[0], reference_uohm)))
+
+
+def _check_rating(rated_mah: int | None, nominal_mv: int | None) -> None:
+    if rated_mah is not None and rated_mah <= 0:
+        raise Malformed(f"a rated capacity of {rated_mah} mAh: give a whole number above 0")
+    if nominal_mv is not None and nominal_mv <= 0:
+        raise Malformed(f"a nominal voltage of {nominal_mv} mV: give a whole number above 0")
+
+
+def _with_caveats(measurement: Measurement, results: tuple[Result, ...]) -> tuple[Result, ...]:
+    """What the source says every result must say, before what each says itself."""
+    said = measurement.source.caveats
+    return tuple(one._replace(caveats=(*said, *one.caveats)) for one in results) if said else results
 
 
 def _conclude(
-    evaluation: Evaluation, runs: tuple[Run, ...], channels: Channels, rated_mah: int | None
+    evaluation: Evaluation, runs: tuple[Run, ...], basis: HealthBasis
 ) -> tuple[tuple[Result, ...], tuple[Undetermined, ...]]:
     measurement = evaluation.measurement
     if measurement.duration_s > SPAN_S_MAX:
@@ -108,41 +147,42 @@ def _conclude(
         reason = f"the test claims to last {years:.1f} years: its time column is in some other unit"
         quantities = ("capacity", "energy", "resistance_10s", "state_of_health")
         return (), tuple(Undetermined(quantity, reason) for quantity in quantities)
-    missing: list[Undetermined] = []
-    results = _discharge_results(evaluation, channels, rated_mah)
-    if not results:
+    found: list[Result | Undetermined] = [*_discharge_results(evaluation, basis)]
+    if not found:
         reason = _why_no_full_discharge(evaluation)
-        missing += [Undetermined("capacity", reason), Undetermined("energy", reason)]
-    resistance = resistance_result(measurement, evaluation.pulses, channels)
-    if resistance is None:
-        missing.append(Undetermined("resistance_10s", _why_no_resistance(evaluation, runs)))
-    health = _health(evaluation, channels, rated_mah)
-    if isinstance(health, Undetermined):
-        missing.append(health)
-    added = [one for one in (resistance, health) if isinstance(one, Result)]
-    return (*results, *added), tuple(missing)
+        found += [Undetermined("capacity", reason), Undetermined("energy", reason)]
+    resistance = resistance_result(measurement, evaluation.pulses, basis.channels)
+    found.append(resistance or Undetermined("resistance_10s", _why_no_resistance(evaluation, runs)))
+    if basis.groups:
+        found.append(_efficiency(evaluation, runs, basis.channels))
+    found += health_results(basis)
+    return (
+        tuple(one for one in found if isinstance(one, Result)),
+        tuple(one for one in found if isinstance(one, Undetermined)),
+    )
 
 
-def _discharge_results(evaluation: Evaluation, channels: Channels, rated_mah: int | None) -> list[Result]:
+def _discharge_results(evaluation: Evaluation, basis: HealthBasis) -> list[Result]:
     results = [
-        compute(evaluation.measurement, group, channels, evaluation.window, rated_mah)
-        for group in group_by_rate(evaluation.discharges, evaluation.judgements)
+        compute(evaluation.measurement, group, basis.channels, evaluation.window, basis.rated_mah)
+        for group in basis.groups
         for compute in (capacity_result, energy_result)
     ]
+    return [_with_kind(evaluation, one) for one in results]
+
+
+def _efficiency(evaluation: Evaluation, runs: tuple[Run, ...], channels: Channels) -> Result | Undetermined:
+    measurement = evaluation.measurement
+    cycles = find_cycles(measurement, runs, evaluation.discharges, evaluation.judgements)
+    found = efficiency_result(measurement, cycles, channels)
+    return _with_kind(evaluation, found) if isinstance(found, Result) else found
+
+
+def _with_kind(evaluation: Evaluation, result: Result) -> Result:
+    """The result, with the sentence that it is one of a half cell where it is."""
     if evaluation.kind.kind != HALF_CELL:
-        return results
-    return [one._replace(caveats=(HALF_CELL_CAVEAT, *one.caveats)) for one in results]
-
-
-def _health(evaluation: Evaluation, channels: Channels, rated_mah: int | None) -> Result | Undetermined:
-    if evaluation.kind.kind == HALF_CELL:
-        return Undetermined("state_of_health", f"a half cell has none: {evaluation.kind.reason}")
-    groups = group_by_rate(evaluation.discharges, evaluation.judgements)
-    if not groups:
-        return Undetermined("state_of_health", "it needs a capacity, and there is none")
-    if rated_mah is None:
-        return Undetermined("state_of_health", "it needs the rated capacity: give it in mAh")
-    return health_result(evaluation.measurement, groups[0], channels, evaluation.window, rated_mah)
+        return result
+    return result._replace(caveats=(HALF_CELL_CAVEAT, *result.caveats))
 
 
 def _why_no_full_discharge(evaluation: Evaluation) -> str:

@@ -39,6 +39,19 @@ class Column(NamedTuple):
     unit: Unit
 
 
+class Dialect(NamedTuple):
+    """How a text file writes its table."""
+
+    delimiter: str = ","
+    decimal: str = "."
+    """Sign between whole and broken part of a number."""
+    encoding: str = "utf-8"
+
+
+COMMA_SEPARATED = Dialect()
+"""What is read without a mapping."""
+
+
 class TextColumn(NamedTuple):
     """One column of words that is read."""
 
@@ -58,6 +71,7 @@ class Layout:
     texts: tuple[TextColumn, ...] = ()
     header_rows: int = 1
     remarks: tuple[str, ...] = ()
+    dialect: Dialect = COMMA_SEPARATED
 
     def label(self, channel: str) -> str:
         """The header of a channel's column."""

@@ -35,13 +35,15 @@ class Source:
     format: str
     """The layout that was recognised, in words: `Bitrode CSV`, `BDF Parquet`."""
     evidence_class: str = "measured"
-    """`measured`, or `simulated` for a generated measurement."""
+    """`measured`; `estimated` where its time was repaired; `simulated` for a generated measurement."""
     description: str = ""
     """What it is, where known from outside the file."""
     declared: tuple[tuple[str, str], ...] = ()
     """(what, value) that the file, its name or its publisher states; shown, never verified here."""
     remarks: tuple[str, ...] = ()
     """What is odd about the file or was left out of it, in sentences for a person."""
+    caveats: tuple[str, ...] = ()
+    """What every result computed from it must say."""
 
 
 @dataclass(frozen=True, slots=True, eq=False)

@@ -49,9 +49,7 @@ class Recorded:
 
 def build_measurement(source: Source, recorded: Recorded, phase: Integers | None = None) -> Measurement:
     """Check what was read and make it a `Measurement`; raise `Malformed` naming file, row and field."""
-    if not len(recorded.row):
-        refuse_file(source.name, "there is no row of data", "export the measurement again")
-    _check_magnitudes(source.name, recorded)
+    check_values(source.name, recorded)
     _check_time(source.name, recorded)
     channels, remarks = _without_unusable(recorded)
     source = replace(source, remarks=tuple(map(printable, (*source.remarks, *recorded.layout.remarks, *remarks))))
@@ -70,6 +68,13 @@ def build_measurement(source: Source, recorded: Recorded, phase: Integers | None
         current_step_a=resolution(channels["current_a"], recorded.steps.get("current_a", 0.0)),
         voltage_step_v=resolution(channels["voltage_v"], recorded.steps.get("voltage_v", 0.0)),
     )
+
+
+def check_values(name: str, recorded: Recorded) -> None:
+    """Raise `Malformed` where there is no row, or a value that nothing measures."""
+    if not len(recorded.row):
+        refuse_file(name, "there is no row of data", "export the measurement again")
+    _check_magnitudes(name, recorded)
 
 
 def resolution(values: Floats, written: float) -> float:
@@ -110,7 +115,7 @@ def _check_time(name: str, recorded: Recorded) -> None:
             (name, int(recorded.row[before + 1]), recorded.layout.label("t_s")),
             f"time steps backwards from {t_s[before]:.10g} s to {t_s[before + 1]:.10g} s"
             f" ({int(back.sum())} such row(s) in the file)",
-            "export the test again with a time that only grows; rows are never put in order here",
+            "export the test again with a time that only grows, or ask for its time to be repaired (--repair-time)",
         )
 
 

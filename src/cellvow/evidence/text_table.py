@@ -1,4 +1,4 @@
-"""Comma-separated text to columns of numbers, strictly: each refusal names row and field."""
+"""Text with separated fields to columns of numbers, strictly: each refusal names row and field."""
 
 import csv
 import io
@@ -8,7 +8,7 @@ from itertools import islice
 import numpy as np
 
 from cellvow.evidence.bounds import LINE_CHARACTERS_MAX, ROWS_MAX
-from cellvow.evidence.layout import CHANNELS, Column, Layout
+from cellvow.evidence.layout import CHANNELS, COMMA_SEPARATED, Column, Dialect, Layout
 from cellvow.evidence.measurement import Floats, Progress
 from cellvow.evidence.recorded import Recorded, Words
 from cellvow.evidence.refusal import quote, refuse_field, refuse_file, refuse_row
@@ -16,6 +16,8 @@ from cellvow.evidence.refusal import quote, refuse_field, refuse_file, refuse_ro
 _CHUNK_ROWS = 65_536
 _LOOKED_AT_ROWS = 1_000
 _EXPORT_AGAIN = "export the file again"
+_ABSENT = ("", "NaN", "nan")
+"""How files write that an optional field has no value."""
 
 Row = tuple[int, list[str]]
 """(row as an editor counts it, its fields)."""
@@ -23,15 +25,21 @@ Row = tuple[int, list[str]]
 
 def first_fields(content: bytes, name: str) -> list[str]:
     """Fields of the first line, stripped of blanks."""
-    _, fields = next(_rows(content, name, None), (1, []))
-    return [field.strip() for field in fields]
+    return next(iter(first_rows(content, name, COMMA_SEPARATED, 1)), [])
+
+
+def first_rows(content: bytes, name: str, dialect: Dialect, count: int) -> list[list[str]]:
+    """Fields of the first `count` rows, or of as many as there are, stripped of blanks."""
+    rows = islice(_rows(content, name, dialect, None), count)
+    return [[field.strip() for field in fields] for _, fields in rows]
 
 
 def read_columns(
     content: bytes, name: str, layout: Layout, progress: Progress | None, *, rows_max: int = ROWS_MAX
 ) -> Recorded:
-    """Every column of `layout` from UTF-8 text; raises `Malformed` naming the first row that is wrong."""
-    rows = islice(_rows(content, name, progress), layout.header_rows, None)
+    """Every column of `layout` from text; raises `Malformed` naming the first row that is wrong."""
+    decimal = layout.dialect.decimal
+    rows = islice(_rows(content, name, layout.dialect, progress), layout.header_rows, None)
     numbers: dict[str, list[Floats]] = {column.channel: [] for column in layout.columns}
     words: dict[str, list[int]] = {text.name: [] for text in layout.texts}
     codes: dict[str, dict[str, int]] = {text.name: {} for text in layout.texts}
@@ -43,8 +51,8 @@ def read_columns(
         if len(row_numbers) > rows_max:
             refuse_file(name, f"more than {rows_max} rows", "split the measurement into several files")
         for column in layout.columns:
-            numbers[column.channel].append(_numbers(chunk, name, column))
-            decimals[column.channel] = max(decimals[column.channel], _decimals(chunk, column))
+            numbers[column.channel].append(_numbers(chunk, name, column, decimal))
+            decimals[column.channel] = max(decimals[column.channel], _decimals(chunk, column, decimal))
         for text in layout.texts:
             known = codes[text.name]
             words[text.name].extend(known.setdefault(f[text.position].strip(), len(known)) for _, f in chunk)
@@ -57,20 +65,23 @@ def read_columns(
     )
 
 
-def _rows(content: bytes, name: str, progress: Progress | None) -> Iterator[Row]:
+def _rows(content: bytes, name: str, dialect: Dialect, progress: Progress | None) -> Iterator[Row]:
     raw = io.BytesIO(content)
     # utf-8-sig: spreadsheets put a byte order mark before UTF-8.
-    lines = _lines(io.TextIOWrapper(raw, encoding="utf-8-sig", newline=""), name)
-    reader = csv.reader(lines, strict=True)
+    encoding = "utf-8-sig" if dialect.encoding == "utf-8" else dialect.encoding
+    lines = _lines(io.TextIOWrapper(raw, encoding=encoding, newline=""), name)
+    reader = csv.reader(lines, strict=True, delimiter=dialect.delimiter)
     try:
         for fields in reader:
             if progress and reader.line_num % _CHUNK_ROWS == 0:
                 progress(raw.tell(), len(content))
             yield reader.line_num, fields
     except csv.Error as error:
-        refuse_row(name, max(reader.line_num, 1), f"not comma-separated text ({error})", _EXPORT_AGAIN)
-    except UnicodeDecodeError:
-        refuse_row(name, _row_not_utf8(content), "not UTF-8 text", "save the file as UTF-8 CSV")
+        shape = "comma-separated text" if dialect.delimiter == "," else f"text separated by {dialect.delimiter!r}"
+        refuse_row(name, max(reader.line_num, 1), f"not {shape} ({error})", _EXPORT_AGAIN)
+    except UnicodeError:
+        what = f"not {dialect.encoding.upper()} text"
+        refuse_row(name, _row_undecodable(content, encoding), what, "save the file as UTF-8 CSV")
     if progress:
         progress(len(content), len(content))
 
@@ -82,12 +93,14 @@ def _lines(text: io.TextIOWrapper, name: str) -> Iterator[str]:
         yield line
 
 
-def _row_not_utf8(content: bytes) -> int:
-    for number, line in enumerate(content.splitlines(), start=1):
-        try:
-            line.decode("utf-8")
-        except UnicodeDecodeError:
-            return number
+def _row_undecodable(content: bytes, encoding: str) -> int:
+    try:
+        content.decode(encoding)
+    except UnicodeDecodeError as error:
+        before = content[: error.start].decode(encoding, "ignore")
+        return before.replace("\r\n", "\n").replace("\r", "\n").count("\n") + 1
+    except UnicodeError:
+        return 1
     return 1
 
 
@@ -98,9 +111,11 @@ def _check_widths(chunk: Sequence[Row], name: str, width: int) -> None:
             refuse_row(name, row, what, "the file may be cut off or edited: " + _EXPORT_AGAIN)
 
 
-def _numbers(chunk: Sequence[Row], name: str, column: Column) -> Floats:
+def _numbers(chunk: Sequence[Row], name: str, column: Column, decimal: str) -> Floats:
     """Values of one column in our unit; NaN for an empty optional field."""
     texts = [fields[column.position] for _, fields in chunk]
+    if decimal != ".":
+        texts = [_with_point(text, decimal) for text in texts]
     is_required = CHANNELS[column.channel].is_required
     values = _plain_numbers(texts)
     if values is None:
@@ -114,10 +129,15 @@ def _numbers(chunk: Sequence[Row], name: str, column: Column) -> Floats:
     return values * unit.factor + unit.offset if (unit.factor, unit.offset) != (1.0, 0.0) else values
 
 
-def _decimals(chunk: Sequence[Row], column: Column) -> int:
+def _with_point(text: str, decimal: str) -> str:
+    """A number with a point for its decimal sign; one that has a point already is left unreadable."""
+    return text.replace(".", "?").replace(decimal, ".")
+
+
+def _decimals(chunk: Sequence[Row], column: Column, decimal: str) -> int:
     """Most decimals with which the first rows of the chunk write a column."""
     texts = (fields[column.position] for _, fields in chunk[:_LOOKED_AT_ROWS])
-    return max(len(text.strip().lower().partition("e")[0].partition(".")[2]) for text in texts)
+    return max(len(text.strip().lower().partition("e")[0].partition(decimal)[2]) for text in texts)
 
 
 def _plain_numbers(texts: list[str]) -> Floats | None:
@@ -134,7 +154,7 @@ def _plain_numbers(texts: list[str]) -> Floats | None:
 
 def _number(text: str, place: tuple[str, int, str], *, is_required: bool) -> float:
     stripped = text.strip()
-    if not stripped and not is_required:
+    if stripped in _ABSENT and not is_required:
         return float("nan")
     try:
         value = float(stripped)

@@ -63,6 +63,11 @@ def unit_of_word(word: str) -> Unit | None:
     return _SYMBOLS.get(_WORDS.get(word, ""))
 
 
+def unit_in_use(dimension: str) -> Unit:
+    """The unit of a dimension that we compute in."""
+    return Unit(dimension)
+
+
 def symbols_of(dimension: str) -> str:
     """The symbols accepted for a dimension, for an error message."""
     return ", ".join(symbol for symbol, unit in _SYMBOLS.items() if unit.dimension == dimension)

@@ -2,62 +2,32 @@
 
 import queue
 import threading
-from collections import OrderedDict
-from concurrent.futures import Future, ThreadPoolExecutor
+from concurrent.futures import Future
 from dataclasses import dataclass
+from itertools import islice
 
 from cellvow.core.ledger.block import Block
-from cellvow.core.ledger.key import (
-    encode_sequence_record,
-    key_record_key,
-    parse_key_record,
-    sequence_record_key,
-)
+from cellvow.core.ledger.key import encode_sequence_record, sequence_record_key
 from cellvow.core.ledger.rejection import NotIncludable, Reason
 from cellvow.core.ledger.statement import Statement, parse_statement
-from cellvow.core.primitives.digest import Digest, sha256
-from cellvow.core.primitives.errors import CellvowError, InvariantBroken, Malformed
+from cellvow.core.primitives.digest import Digest
+from cellvow.core.primitives.errors import CellvowError, InvalidBlock, InvariantBroken, Malformed
 from cellvow.core.primitives.limits import BLOCK_BYTES_MAX, BLOCK_STATEMENTS_MAX
-from cellvow.core.primitives.signature import SignatureCheck, is_valid, require_sound_library
+from cellvow.core.primitives.signature import require_sound_library
 from cellvow.core.protocol.transition import Applied, Head, apply_block, require_authentic, require_fresh
+from cellvow.node.checking import Check, ChecksAhead, SignatureCache, find_checks
 from cellvow.node.engine import Backpressure, Clock, Receipted
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStopped, LedgerStore, StoredStatement
 
 QUEUE_MAX = 20_000
 """Statements waiting; beyond it callers are told to slow down."""
-_CHECK_THREADS = 2
-_PARALLEL_FROM = 8
-_CACHE_MAX = 50_000
 
 
 @dataclass(frozen=True, slots=True)
 class _Waiting:
     statement: Statement
     future: "Future[Receipted]"
-
-
-class SignatureCache:
-    """Remembers verdicts by everything a verdict depends on: key, signed bytes and signature."""
-
-    def __init__(self, check: SignatureCheck = is_valid) -> None:
-        self._check = check
-        self._verdicts: OrderedDict[Digest, bool] = OrderedDict()
-        self._guard = threading.Lock()
-
-    def __call__(self, public_key: bytes, message: bytes, signature: bytes) -> bool:
-        """Whether the signature holds."""
-        name = sha256(public_key, signature, message)
-        with self._guard:
-            known = self._verdicts.get(name)
-        if known is not None:
-            return known
-        verdict = self._check(public_key, message, signature)
-        with self._guard:
-            self._verdicts[name] = verdict
-            if len(self._verdicts) > _CACHE_MAX:
-                self._verdicts.popitem(last=False)
-        return verdict
 
 
 class EmbeddedEngine:
@@ -73,7 +43,8 @@ class EmbeddedEngine:
         self._queue: queue.Queue[_Waiting | None] = queue.Queue(queue_max)
         self._failure: CellvowError | None = None
         self._closed = False
-        self._pool = ThreadPoolExecutor(_CHECK_THREADS, thread_name_prefix="signatures")
+        self._is_doubtful = False
+        self._ahead = ChecksAhead(self._check)
         self._writer = threading.Thread(target=self._run, name="ledger-writer", daemon=True)
         self._writer.start()
 
@@ -119,7 +90,7 @@ class EmbeddedEngine:
         self._closed = True
         self._queue.put(None)
         self._writer.join()
-        self._pool.shutdown()
+        self._ahead.close()
         self._store.close()
 
     def _run(self) -> None:
@@ -154,19 +125,37 @@ class EmbeddedEngine:
 
     def _commit(self, batch: list[_Waiting]) -> None:
         height, time_ms = self._head.height + 1, max(self._clock(), self._head.time_ms)
-        admitted = self._admit(batch, height, time_ms)
-        if not admitted:
-            return
-        block = Block(height, time_ms, tuple(waiting.statement for waiting in admitted))
-        applied = apply_block(self._head, self._state, block, self._check)
+        self._ahead.finish(self._checks_of(batch))
+        self._ahead.begin(self._checks_of(self._peek()))
+        block = Block(height, time_ms, tuple(waiting.statement for waiting in batch))
+        admitted, applied = batch, self._apply_whole(block)
+        if applied is None:
+            admitted = self._admit(batch, height, time_ms)
+            self._is_doubtful = len(admitted) < len(batch)
+            if not admitted:
+                return
+            block = Block(height, time_ms, tuple(waiting.statement for waiting in admitted))
+            applied = apply_block(self._head, self._state, block, self._check)
         self._store.commit(block, applied)
         self._head = applied.head
         for offset, waiting in enumerate(admitted):
             waiting.future.set_result(_receipted(block, applied, offset))
 
+    def _apply_whole(self, block: Block) -> Applied | None:
+        """What the block does, where everything that waited may stand in it: then nobody need be admitted singly.
+
+        A block that may not stand changes nothing; after one, each statement is judged on its own until all pass again.
+        """
+        txids = dict.fromkeys(statement.envelope.txid for statement in block.statements)
+        if self._is_doubtful or not block.statements or len(txids) < len(block.statements):
+            return None
+        try:
+            return apply_block(self._head, self._state, block, self._check)
+        except InvalidBlock:
+            return None
+
     def _admit(self, batch: list[_Waiting], height: int, time_ms: int) -> list[_Waiting]:
         """Those that may stand in the block; the others are answered at once."""
-        self._check_ahead(batch)
         admitted: list[_Waiting] = []
         pending: dict[str, bytes] = {}
         first_of: dict[Digest, _Waiting] = {}
@@ -176,52 +165,43 @@ class EmbeddedEngine:
 
         for waiting in batch:
             envelope = waiting.statement.envelope
-            if self._answer_known(waiting, first_of):
+            if self._share_answer(waiting, first_of.get(envelope.txid)):
                 continue
             try:
                 require_authentic(self._head.chain_id, self._state.get, envelope, height, time_ms, self._check)
                 marked = require_fresh(read, envelope)
             except NotIncludable as refusal:
-                waiting.future.set_exception(refusal)
+                # What is recorded has used its sequence: only what is refused can be known already.
+                if not self._answer_recorded(waiting):
+                    waiting.future.set_exception(refusal)
                 continue
             pending[sequence_record_key(envelope.kid)] = encode_sequence_record(marked)
             first_of[envelope.txid] = waiting
             admitted.append(waiting)
         return admitted
 
-    def _answer_known(self, waiting: _Waiting, first_of: dict[Digest, _Waiting]) -> bool:
-        """Whether the same statement is recorded, or waits in this block: then it shares that one's answer."""
-        envelope = waiting.statement.envelope
-        first = first_of.get(envelope.txid)
-        if first is not None:
-            first.future.add_done_callback(lambda done: _copy(done, waiting.future))
-            return True
-        stored = self._store.statement_of_txid(envelope.txid)
+    def _share_answer(self, waiting: _Waiting, first: _Waiting | None) -> bool:
+        """Whether the same statement waits in this block already: then this one gets its answer."""
+        if first is None:
+            return False
+        first.future.add_done_callback(lambda done: _copy(done, waiting.future))
+        return True
+
+    def _answer_recorded(self, waiting: _Waiting) -> bool:
+        """Whether the same statement is recorded: then its answer is given again."""
+        stored = self._store.statement_of_txid(waiting.statement.envelope.txid)
         if stored is None or stored.statement.data != waiting.statement.data:
             return False
         waiting.future.set_result(receipted_of(self._store, stored))
         return True
 
-    def _check_ahead(self, batch: list[_Waiting]) -> None:
-        """Fill the signature cache from several threads: libsodium lets go of the interpreter."""
-        if len(batch) < _PARALLEL_FROM:
-            return
-        keys = self._public_keys(batch)
+    def _peek(self) -> list[_Waiting]:
+        """What waits for the next block, left where it is."""
+        with self._queue.mutex:
+            return [one for one in islice(self._queue.queue, BLOCK_STATEMENTS_MAX) if one is not None]
 
-        def check(waiting: _Waiting) -> None:
-            envelope = waiting.statement.envelope
-            if envelope.kid in keys:
-                self._check(keys[envelope.kid], envelope.signed_bytes, envelope.signature)
-
-        list(self._pool.map(check, batch))
-
-    def _public_keys(self, batch: list[_Waiting]) -> dict[bytes, bytes]:
-        found: dict[bytes, bytes] = {}
-        for kid in dict.fromkeys(waiting.statement.envelope.kid for waiting in batch):
-            value = self._state.get(key_record_key(kid))
-            if value is not None:
-                found[kid] = bytes.fromhex(parse_key_record(value).public_key)
-        return found
+    def _checks_of(self, batch: list[_Waiting]) -> list[Check]:
+        return find_checks((waiting.statement.envelope for waiting in batch), self._state.get)
 
     def _stop(self, batch: list[_Waiting], error: CellvowError) -> None:
         """Answer everybody that the fate of what they sent is unknown, and take nothing more."""

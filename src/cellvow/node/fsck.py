@@ -1,15 +1,19 @@
 """Checking a whole ledger against itself: every block applied again from genesis, every leaf and record compared."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from functools import partial
 
 from cellvow.core.ledger.block import Block
 from cellvow.core.ledger.checkpoint import SignatureCheck, parse_note
+from cellvow.core.ledger.statement import Envelope
+from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import CellvowError, VerificationError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.core.protocol.transition import Applied, Head, apply_block, begin_chain
+from cellvow.node.checking import ChecksAhead, SignatureCache, find_checks
 from cellvow.node.records import MemoryState
-from cellvow.node.store import LedgerStore, StoredBlock
+from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
 
 Progress = Callable[[int, int], None]
 """(blocks checked, blocks in all)."""
@@ -47,19 +51,50 @@ def _replay(store: LedgerStore, progress: Progress, check: SignatureCheck) -> Ch
     _compare_leaves(store, applied, "genesis")
     head, blocks, statements = applied.head, 0, 0
     total = store.count_blocks()
-    for stored in store.blocks():
-        applied = _replay_block(store, head, state, stored, check)
-        head, blocks, statements = applied.head, blocks + 1, statements + stored.statements
-        progress(blocks, total)
+    cache = SignatureCache(check)
+    with ChecksAhead(cache, is_elsewhere=check is is_valid) as ahead:
+        for loaded, following in _with_next(map(partial(_load, store), store.blocks())):
+            ahead.finish(find_checks(loaded.envelopes, state.get))
+            ahead.begin([] if following is None else find_checks(following.envelopes, state.get))
+            applied = _replay_block(store, head, state, loaded, cache)
+            head, blocks, statements = applied.head, blocks + 1, statements + loaded.stored.statements
+            progress(blocks, total)
     _compare_head(store, head)
     records = _compare_records(store, state)
     return Checked(blocks, statements, head.log.size, records, head.app_hash, _check_note(store, head))
 
 
+@dataclass(frozen=True, slots=True)
+class _Loaded:
+    """A block with the statements found in its place."""
+
+    stored: StoredBlock
+    kept: list[StoredStatement]
+
+    @property
+    def envelopes(self) -> Iterator[Envelope]:
+        return (one.statement.envelope for one in self.kept)
+
+
+def _load(store: LedgerStore, stored: StoredBlock) -> _Loaded:
+    return _Loaded(stored, store.statements(stored.first_leaf, stored.statements))
+
+
+def _with_next(blocks: Iterator[_Loaded]) -> Iterator[tuple[_Loaded, _Loaded | None]]:
+    """Each block with the one after it, whose signatures can be checked meanwhile."""
+    previous = next(blocks, None)
+    for block in blocks:
+        if previous is not None:
+            yield previous, block
+        previous = block
+    if previous is not None:
+        yield previous, None
+
+
 def _replay_block(
-    store: LedgerStore, head: Head, state: MemoryState, stored: StoredBlock, check: SignatureCheck
+    store: LedgerStore, head: Head, state: MemoryState, loaded: _Loaded, check: SignatureCheck
 ) -> Applied:
-    kept = store.statements(stored.first_leaf, stored.statements)
+    stored, kept = loaded.stored, loaded.kept
     if len(kept) != stored.statements or stored.first_leaf != head.log.size:
         raise VerificationError(f"block {stored.height}: statements are missing, or leaves were moved")
     block = Block(stored.height, stored.time_ms, tuple(one.statement for one in kept), stored.evidence)
@@ -76,8 +111,14 @@ def _replay_block(
 
 
 def _compare_leaves(store: LedgerStore, applied: Applied, where: str) -> None:
+    """Compare the new nodes of the log, which stand side by side in each level."""
+    levels: dict[int, list[tuple[int, Digest]]] = {}
     for level, position, digest in applied.nodes:
-        if store.node(level, position) != digest:
+        levels.setdefault(level, []).append((position, digest))
+    for level, nodes in levels.items():
+        first = nodes[0][0]
+        if store.nodes(level, first, len(nodes)) != [digest for _, digest in nodes]:
+            position = next(place for place, digest in nodes if store.node(level, place) != digest)
             kind = f"leaf {position}" if level == 0 else f"node {position} of level {level}"
             raise VerificationError(f"{where}: {kind} of the log is not what the block gives")
 

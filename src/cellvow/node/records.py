@@ -22,15 +22,22 @@ def derive_entries(records: Iterable[tuple[str, bytes]]) -> dict[Digest, Digest]
     return entries
 
 
+RECENT_MAX = 20_000
+"""Records kept at hand: what a block writes is mostly read again by the next ones."""
+
+
 class StoredState:
     """The `State` that the transition reads and updates.
 
-    `update` changes the tree before the store is written: a node whose commit fails must stop, and does.
+    `update` changes the tree before the store is written: a node whose commit fails must stop, and does. Reading and
+    updating are one thread's.
     """
 
-    def __init__(self, store: LedgerStore) -> None:
+    def __init__(self, store: LedgerStore, *, recent_max: int = RECENT_MAX) -> None:
         self._store = store
         self._tree = build_tree(store)
+        self._recent: dict[str, bytes] = {}
+        self._recent_max = recent_max
 
     @property
     def root(self) -> Digest:
@@ -38,12 +45,24 @@ class StoredState:
         return self._tree.root
 
     def get(self, key: str) -> bytes | None:
-        """The bytes of a record, or None."""
-        return self._store.get(key)
+        """The bytes of a record, or None; the tree knows what there is not, without asking the store."""
+        known = self._recent.get(key)
+        if known is not None or not self._tree.holds(key_hash(key)):
+            return known
+        value = self._store.get(key)
+        if value is not None:
+            self._keep({key: value})
+        return value
 
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""
+        self._keep(writes)
         return self._tree.update(derive_entries(writes.items()))
+
+    def _keep(self, records: Mapping[str, bytes]) -> None:
+        self._recent.update(records)
+        for _ in range(len(self._recent) - self._recent_max):
+            del self._recent[next(iter(self._recent))]
 
     def prove(self, key: str) -> StateProof:
         """Proof that a record stands in the map."""

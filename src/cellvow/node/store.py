@@ -9,6 +9,7 @@ import os
 import threading
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
 from typing import Any, Self
 
@@ -172,9 +173,13 @@ class LedgerStore:
         with self._guard, self._connection:
             self._connection.execute("INSERT OR REPLACE INTO checkpoint VALUES(?, ?)", (size, note))
 
+    def changes(self) -> int:
+        """A number that differs from the one before whenever another connection has written in between."""
+        return int(self._value("PRAGMA data_version"))
+
     def genesis(self) -> Genesis:
         """The document this ledger started from."""
-        return parse_genesis(self._value("SELECT value FROM meta WHERE name='genesis'"))
+        return _parse_genesis(self._value("SELECT value FROM meta WHERE name='genesis'"))
 
     def head(self) -> Head:
         """Where the chain stands."""
@@ -197,6 +202,13 @@ class LedgerStore:
         if found is None:
             raise InvariantBroken(f"the log lacks node {position} of level {level}")
         return Digest(found)
+
+    def nodes(self, level: int, first: int, count: int) -> list[Digest]:
+        """The hashes of `count` complete subtrees of one level, from position `first` on; those that are there."""
+        query = "SELECT hash FROM node WHERE level=? AND position >= ? AND position < ? ORDER BY position"
+        with self._guard:
+            rows: list[Any] = self._connection.execute(query, (level, first, first + count)).fetchall()
+        return [Digest(found) for (found,) in rows]
 
     def get(self, key: str) -> bytes | None:
         """The bytes of a record, or None."""
@@ -350,4 +362,13 @@ def _block(row: Sequence[Any]) -> StoredBlock:
 
 def _statement(row: Sequence[Any]) -> StoredStatement:
     leaf, height, data, outcomes = row
-    return StoredStatement(leaf, height, parse_statement(data), _pieces(outcomes))
+    return StoredStatement(leaf, height, *_parse_kept(data, outcomes))
+
+
+@lru_cache(maxsize=16)  # a page reads several messages of one batch, each time the whole row; 16 are at most 20 MB
+def _parse_kept(data: bytes, outcomes: bytes) -> tuple[Statement, tuple[bytes, ...]]:
+    return parse_statement(data), _pieces(outcomes)
+
+
+_parse_genesis = lru_cache(maxsize=4)(parse_genesis)
+"""Asked for with every head, and always the same."""

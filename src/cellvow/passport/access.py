@@ -1,24 +1,63 @@
-"""Which proofs an audience may take away. Default: none."""
+"""Who sees which part of a passport, and which proofs he may take away. Default: none.
+
+| part | public | purchaser | owner |
+|---|---|---|---|
+| model, day of manufacture, status, whether the birth was reconstructed, who answers | yes | yes | yes |
+| that there are certificates, about what, their state and predicates | yes | yes | yes |
+| other attestations, values, intervals, curve | - | health | yes |
+| steps of life, all three registers | - | history | yes |
+| facility | - | - | yes |
+| bundles of statements whose every field is the world's or a commitment | yes | yes | yes |
+| bundles of other statements | - | - | yes |
+| in a bundle, the values behind commitments | - | health | yes |
+"""
 
 from collections.abc import Iterator
+from functools import cache
 from typing import Any
 
 import msgspec
 
 from cellvow.core.contracts.contract import Message
-from cellvow.passport.view import Audience
+from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY
+from cellvow.passport.view import Audience, Reader, Scope
 
 WORLD, GRANTED = "world", "granted"
 
 
-def may_take_bundle(message: Message, audience: Audience) -> bool:
-    """Whether this audience may have the statement's own bytes: a signature covers all of a message or none.
+def sees_values(reader: Reader) -> bool:
+    """Whether he is shown every attestation with its values and curve, and may take those values away."""
+    return reader.sees(Scope.HEALTH)
 
-    The owner may. A stranger may where every field is the world's, or a commitment that tells nothing by itself.
+
+def sees_life(reader: Reader) -> bool:
+    """Whether he is shown the steps of life."""
+    return reader.sees(Scope.HISTORY)
+
+
+def sees_facility(reader: Reader) -> bool:
+    """Whether he is shown where the battery was made."""
+    return reader.audience is Audience.OWNER
+
+
+def seen_registers(reader: Reader) -> tuple[str, ...]:
+    """The registers he is shown: who answers for a battery is everybody's to know."""
+    return REGISTERS if reader.sees(Scope.HISTORY) else (RESPONSIBILITY,)
+
+
+def may_take_bundle(message: Message, reader: Reader) -> bool:
+    """Whether this reader may have the statement's own bytes: a signature covers all of a message or none.
+
+    The owner may. Anybody else may where every field is the world's, or a commitment that tells nothing by itself:
+    no grant reaches what members alone may see.
     """
-    if audience is Audience.OWNER:
-        return True
-    return all(circle in (WORLD, GRANTED) for _, circle in circles(type(message)))
+    return reader.audience is Audience.OWNER or is_open(type(message))
+
+
+@cache
+def is_open(schema: type[msgspec.Struct]) -> bool:
+    """Whether every field of a message type is the world's, or a commitment."""
+    return all(circle in (WORLD, GRANTED) for _, circle in circles(schema))
 
 
 def circles(schema: type[msgspec.Struct]) -> Iterator[tuple[str, str | None]]:

@@ -23,20 +23,22 @@ from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY, RegisterRecord, register_key
+from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.protocol.transition import Read
+from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_values
 from cellvow.passport.view import (
     Anchoring,
     Attested,
-    Audience,
+    Backfill,
     Curve,
     Fact,
     LifeStep,
     Measured,
     Passport,
+    Reader,
     Register,
     Source,
 )
@@ -80,29 +82,45 @@ class Ledger:
     anchoring: Anchoring
 
 
-def derive_passport(ledger: Ledger, battery: str, audience: Audience, fields: Fields, now_ms: int) -> Passport | None:
-    """The passport as the audience may see it, or None where the ledger knows no such battery."""
+def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields, now_ms: int) -> Passport | None:
+    """The passport as the reader may see it, or None where the ledger knows no such battery.
+
+    `fields` may hold more than he may see: what he may not is left out here.
+    """
     value = ledger.read(battery_key(battery))
     if value is None:
         return None
     record = decode_record(BatteryRecord, value)
-    is_owner = audience is Audience.OWNER
-    attestations = _attestations(ledger, record, fields if is_owner else {}, now_ms)
+    shown_fields = fields if sees_values(reader) else {}
+    attestations = _attestations(ledger, record, shown_fields, now_ms)
     certificates = [one for one in attestations if one.is_certificate]
-    shown = attestations if is_owner else certificates
     return Passport(
         battery=battery,
-        audience=audience,
+        audience=reader.audience,
         status=record.status,
         model=_model_facts(ledger, record),
-        identity=_identity_facts(ledger, record, is_owner=is_owner),
-        registers=_registers(ledger, battery, REGISTERS if is_owner else (RESPONSIBILITY,)),
-        attestations=tuple(shown),
-        life=_life(ledger) if is_owner else (),
-        curve=_curve(ledger, fields) if is_owner else None,
+        identity=_identity_facts(ledger, record, with_facility=sees_facility(reader)),
+        registers=_registers(ledger, battery, seen_registers(reader)),
+        attestations=tuple(attestations if sees_values(reader) else certificates),
+        life=_life(ledger) if sees_life(reader) else (),
+        curve=_curve(ledger, shown_fields),
         anchoring=ledger.anchoring,
         is_simulated=any(one.evidence_class == "simulated" for one in attestations),
         certificate_in_force=any(one.state == ISSUED for one in certificates),
+        scope=tuple(sorted(reader.scope)),
+        backfill=_backfill(ledger, record),
+    )
+
+
+def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:
+    if record.backfill is None:
+        return None
+    before = _corrected_message(ledger, record.corrects)
+    return Backfill(
+        evidence_class=record.backfill.evidence_class,
+        basis=record.backfill.basis,
+        source=_source(ledger, record.provenance),
+        corrected=isinstance(before, RegisterBattery) and before.backfill != record.backfill,
     )
 
 
@@ -149,9 +167,9 @@ def _model_facts(ledger: Ledger, record: BatteryRecord) -> tuple[Fact, ...]:
     return tuple(_fact(name, unit, getattr(model, name), source, before) for name, unit in _MODEL_FACTS)
 
 
-def _identity_facts(ledger: Ledger, record: BatteryRecord, *, is_owner: bool) -> tuple[Fact, ...]:
+def _identity_facts(ledger: Ledger, record: BatteryRecord, *, with_facility: bool) -> tuple[Fact, ...]:
     source, before = _source(ledger, record.provenance), _corrected_message(ledger, record.corrects)
-    names = ("manufactured_on", "facility") if is_owner else ("manufactured_on",)
+    names = ("manufactured_on", "facility") if with_facility else ("manufactured_on",)
     maker = Fact("maker", _name(ledger, record.organisation), None, source)
     return (maker, *(_fact(name, None, getattr(record, name), source, before) for name in names))
 
@@ -285,5 +303,8 @@ def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
     if isinstance(message, IssueAttestation | RevokeAttestation):
         return (("reference", message.reference),)
     if isinstance(message, RegisterBattery):
-        return (("manufactured_on", message.manufactured_on),)
+        born = ("manufactured_on", message.manufactured_on)
+        if message.backfill is None:
+            return (born,)
+        return (born, ("evidence_class", message.backfill.evidence_class), ("basis", message.backfill.basis))
     return ()

@@ -5,14 +5,49 @@ have, so that presenting it needs no further decision.
 """
 
 from dataclasses import dataclass
-from enum import Enum
+from enum import Enum, StrEnum
 
 
 class Audience(Enum):
     """Who is looking. Decided in one place; everything not granted is left out of the view."""
 
     PUBLIC = "public"
+    PURCHASER = "purchaser"
     OWNER = "owner"
+
+
+class Scope(StrEnum):
+    """What an owner can grant a purchaser, in parts."""
+
+    HEALTH = "health"
+    """Every attestation with its values, their intervals, the curve."""
+    HISTORY = "history"
+    """The steps of life and all three registers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Reader:
+    """Somebody who looks: his audience, and for a purchaser what he was granted.
+
+    A purchaser without scope sees what the public sees; the scope of other audiences means nothing.
+    """
+
+    audience: Audience
+    scope: frozenset[Scope] = frozenset()
+
+    def sees(self, scope: Scope) -> bool:
+        """Whether this part of a passport is shown to him."""
+        if self.audience is Audience.PURCHASER:
+            return scope in self.scope
+        return self.audience is Audience.OWNER
+
+
+PUBLIC, OWNER = Reader(Audience.PUBLIC), Reader(Audience.OWNER)
+
+
+def as_reader(who: Audience | Reader) -> Reader:
+    """The reader meant; a bare `Audience.PURCHASER` was granted nothing."""
+    return who if isinstance(who, Reader) else Reader(who)
 
 
 @dataclass(frozen=True, slots=True)
@@ -105,6 +140,19 @@ class LifeStep:
 
 
 @dataclass(frozen=True, slots=True)
+class Backfill:
+    """That the battery is older than its record: the birth was reconstructed, from what, and how well that is known.
+
+    `evidence_class`: estimated or declared, as the signer of the birth said it; `corrected`: it once said otherwise.
+    """
+
+    evidence_class: str
+    basis: str
+    source: Source
+    corrected: bool = False
+
+
+@dataclass(frozen=True, slots=True)
 class Anchoring:
     """Under which checkpoint the view stands; with no witness it is committed, not witnessed."""
 
@@ -118,7 +166,10 @@ class Anchoring:
 
 @dataclass(frozen=True, slots=True)
 class Passport:
-    """The view. `curve`, `life` and the values inside `attestations` are absent where the audience may not see them."""
+    """The view. `curve`, `life` and the values inside `attestations` are absent where the audience may not see them.
+
+    `scope` is what a purchaser was granted, sorted; `backfill` marks a reconstructed birth, for every audience.
+    """
 
     battery: str
     audience: Audience
@@ -132,6 +183,23 @@ class Passport:
     anchoring: Anchoring
     is_simulated: bool
     certificate_in_force: bool
+    scope: tuple[Scope, ...] = ()
+    backfill: Backfill | None = None
+
+    @property
+    def reader(self) -> Reader:
+        """Whom the view was made for."""
+        return Reader(self.audience, frozenset(self.scope))
+
+    @property
+    def shows_health(self) -> bool:
+        """Whether values and curve are in the view, where there are any."""
+        return self.reader.sees(Scope.HEALTH)
+
+    @property
+    def shows_history(self) -> bool:
+        """Whether the steps of life and all registers are in the view."""
+        return self.reader.sees(Scope.HISTORY)
 
     @property
     def gtin(self) -> str:

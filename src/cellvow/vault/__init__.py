@@ -1,6 +1,22 @@
-"""Confidential payloads of one organisation: encrypted, committed, disclosed, erased; and private files."""
+"""Confidential payloads of one organisation: encrypted, committed, disclosed, granted, erased; and private files."""
 
 from cellvow.vault.cipher import RandomBytes
+from cellvow.vault.grants import (
+    GRANT_SCOPES,
+    LASTS_MS_MAX,
+    NOTE_LENGTH_MAX,
+    Asked,
+    Grant,
+    GrantLimits,
+    GrantOrder,
+    GrantRefused,
+    Grants,
+    GrantVerdict,
+    Issued,
+    LogCounts,
+    UnknownGrant,
+    Use,
+)
 from cellvow.vault.private_database import Layout, PrivateDatabase
 from cellvow.vault.private_file import (
     FOLDER_MODE,
@@ -24,10 +40,22 @@ from cellvow.vault.vault import (
 
 __all__ = [
     "AlreadyThere",
+    "Asked",
     "FIELDS_MAX",
     "FOLDER_MODE",
     "FieldPlace",
+    "GRANT_SCOPES",
+    "Grant",
+    "GrantLimits",
+    "GrantOrder",
+    "GrantRefused",
+    "GrantVerdict",
+    "Grants",
+    "Issued",
+    "LASTS_MS_MAX",
     "Layout",
+    "LogCounts",
+    "NOTE_LENGTH_MAX",
     "OWNER",
     "PAYLOAD_BYTES_MAX",
     "PrivateDatabase",
@@ -36,7 +64,9 @@ __all__ = [
     "RecordErased",
     "RecordId",
     "SealedFields",
+    "UnknownGrant",
     "UnknownRecord",
+    "Use",
     "Vault",
     "create_private_file",
     "read_private_file",

@@ -75,7 +75,7 @@ def _plain(name: str, value: object) -> str:
         return "; ".join(_sentence(one) for one in value if isinstance(one, dict))
     if isinstance(value, dict):
         others = [f"{member} {part}" for member, part in sorted(value.items()) if member != "name"]
-        return ", ".join([str(value.get("name", "")), *others])
+        return ", ".join([str(value["name"]), *others] if "name" in value else others)
     return value if isinstance(value, str) else json.dumps(value, sort_keys=True)
 
 

@@ -340,11 +340,17 @@ def _attestation_in(message: dict[str, Json]) -> dict[str, Json] | None:
     return replacement if is_attestation and isinstance(replacement, dict) else None
 
 
+def _results_in(message: dict[str, Json]) -> Json:
+    """What a message commits to: the results of an attestation, or of a recorded verdict."""
+    committing = message if message.get("type") == "RecordVerdict" else _attestation_in(message) or {}
+    return committing.get("results")
+
+
 def _check_disclosures(work: _Work) -> str:
     disclosures = work.bundle.disclosures
     if not disclosures:
         return "nothing is disclosed"
-    results = (_attestation_in(work.result.message) or {}).get("results")
+    results = _results_in(work.result.message)
     if not isinstance(results, list):
         raise VerificationError("nothing here is committed to")
     remaining = list(results)

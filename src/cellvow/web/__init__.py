@@ -1,23 +1,50 @@
 """Server-rendered pages: templates, text catalogues, inline pictures."""
 
+from cellvow.web.about_page import about_document, render_about
 from cellvow.web.catalogue import LOCALES
 from cellvow.web.error_page import Problem, problem_document, render_problem
+from cellvow.web.excerpt import Excerpt, cut_excerpt
+from cellvow.web.glossary_page import GLOSSARY, glossary_document, render_glossary
 from cellvow.web.index_page import BatteryEntry, IndexLinks, render_index
 from cellvow.web.links import PageLinks, bundle_file_name
 from cellvow.web.passport_page import passport_document, render_passport
-from cellvow.web.rendering import page_policy
+from cellvow.web.rendering import site_policy
+from cellvow.web.static import StaticFile, load_static
+from cellvow.web.tour_page import TourLinks, render_stop, render_tour, tour_document
+from cellvow.web.tour_stops import find_stop
+from cellvow.web.verdict_page import VerdictAsked, VerdictLinks, render_verdict
+from cellvow.web.verify_page import check_words, render_verify
 
 __all__ = [
     "BatteryEntry",
+    "Excerpt",
+    "GLOSSARY",
     "IndexLinks",
     "LOCALES",
     "PageLinks",
     "Problem",
+    "StaticFile",
+    "TourLinks",
+    "VerdictAsked",
+    "VerdictLinks",
+    "about_document",
     "bundle_file_name",
-    "page_policy",
+    "check_words",
+    "cut_excerpt",
+    "find_stop",
+    "glossary_document",
+    "load_static",
     "passport_document",
     "problem_document",
+    "render_about",
+    "render_glossary",
     "render_index",
     "render_passport",
     "render_problem",
+    "render_stop",
+    "render_tour",
+    "render_verdict",
+    "render_verify",
+    "site_policy",
+    "tour_document",
 ]

@@ -6,14 +6,16 @@ from dataclasses import dataclass
 from cellvow.core.contracts.register import RESPONSIBILITY
 from cellvow.core.primitives.quantity import CLASSES, UNITS
 from cellvow.passport.view import Attested, Fact, Measured, Passport, Register, Source
-from cellvow.web.conditions import CAVEAT
+from cellvow.web.excerpt import order_attestations
 from cellvow.web.links import PageLinks
 from cellvow.web.vocabulary import CURVE_QUANTITY
 
 HEADLINE_FACTS = ("model", "category", "chemistry")
 """Facts that the headline says; they are listed once more only where they were corrected."""
 MAKER = "maker"
-QUANTITY_ORDER = ("state_of_health", "capacity", *UNITS)
+HEALTH = "state_of_health"
+"""How the name of every definition of health begins."""
+QUANTITY_ORDER = (HEALTH, *(name for name in UNITS if name.startswith(HEALTH)), "capacity", *UNITS)
 """How good a battery still is, first as people ask it."""
 STEPS_OPEN_MAX = 30
 """Steps of a life shown at once; earlier ones are folded away."""
@@ -86,6 +88,13 @@ def certificates(passport: Passport) -> tuple[Attested, ...]:
     return tuple(sorted(found, key=lambda one: (one.state != "issued", -one.source.height)))
 
 
+def leading_certificate(passport: Passport) -> Attested | None:
+    """The certificate to name first: in force and with a public sentence, else the first of `certificates`."""
+    found = certificates(passport)
+    said = (one for one in found if one.state == "issued" and one.predicates)
+    return next(said, found[0] if found else None)
+
+
 def quantities(attested: Attested) -> tuple[str, ...]:
     """What an attestation is about, each quantity once."""
     return tuple(dict.fromkeys(one.quantity for one in attested.measured))
@@ -121,12 +130,40 @@ def health_rows(passport: Passport) -> tuple[HealthRow, ...]:
     )
 
 
-def under_same_conditions(row: HealthRow, above: HealthRow) -> bool:
-    """Whether a value was found under the very conditions of the one above it, which then need no second telling."""
-    conditions, others = (
-        [condition for condition in one.measured.conditions if condition[0] != CAVEAT] for one in (row, above)
-    )
-    return bool(conditions) and conditions == others and row.attested.source == above.attested.source
+def health_headline(passport: Passport) -> tuple[HealthRow, ...]:
+    """Health by each definition and class, declared before measured: of the newest attestation in force, if any is."""
+    chosen: dict[tuple[str, str], HealthRow] = {}
+    for attested in order_attestations(passport):
+        for measured in attested.measured:
+            if is_health(measured.quantity) and measured.value is not None:
+                chosen.setdefault((measured.quantity, attested.evidence_class), HealthRow(attested, measured))
+    ordered = sorted(chosen.values(), key=lambda row: -_rank(row.attested.evidence_class, CLASSES))
+    return tuple(sorted(ordered, key=lambda row: _rank(row.measured.quantity, QUANTITY_ORDER)))
+
+
+def health_spread(passport: Passport) -> tuple[int, int] | None:
+    """(number of definitions, highest minus lowest in 1/1000) in the newest attestation with two or more of them."""
+    for attested in order_attestations(passport):
+        values = [one.value for one in attested.measured if is_health(one.quantity) and one.value is not None]
+        if len(values) > 1:
+            return len(values), max(values) - min(values)
+    return None
+
+
+def is_health(quantity: str) -> bool:
+    """Whether a quantity is a state of health by some definition."""
+    return quantity.startswith(HEALTH)
+
+
+def shown_values(attested: Attested) -> tuple[Measured, ...]:
+    """The values of an attestation as people ask for them; the curve is a picture and none of them."""
+    values = [one for one in attested.measured if one.quantity != CURVE_QUANTITY]
+    return tuple(sorted(values, key=lambda one: _rank(one.quantity, QUANTITY_ORDER)))
+
+
+def known_values(attested: Attested) -> tuple[Measured, ...]:
+    """The values of an attestation that this reader is shown."""
+    return tuple(one for one in shown_values(attested) if one.value is not None)
 
 
 def choose_bundle(passport: Passport, links: PageLinks) -> BundleChoice | None:

@@ -97,11 +97,17 @@ def isolate_foreign(text: str) -> Markup:
 
 @cache
 def load_catalogue(language: str) -> Catalogue:
-    """The catalogue of one of `LOCALES`."""
+    """The catalogue of one of `LOCALES`: a folder with one file for each area of the site."""
     if language not in LOCALES:
         fail(f"there is no catalogue {language}")
-    text = files("cellvow.web").joinpath("catalogues", f"{language}.json").read_text(encoding="utf-8")
-    return Catalogue(language, json.loads(text))
+    texts: dict[str, str] = {}
+    folder = files("cellvow.web").joinpath("catalogues", language)
+    for part in sorted(folder.iterdir(), key=lambda one: one.name):
+        for key, text in json.loads(part.read_text(encoding="utf-8")).items():
+            if key in texts:
+                fail(f"the catalogue {language} has two texts {key}, the second in {part.name}")
+            texts[key] = text
+    return Catalogue(language, texts)
 
 
 def _isolate_plain(cleaned: str) -> str:

@@ -1,7 +1,7 @@
 """The conditions of a measured value as short phrases; what a laboratory wrote itself stands as it was written."""
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 from markupsafe import Markup
@@ -43,18 +43,39 @@ class Phrases:
     is_uncertified_health: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Told:
+    """Of one attestation: (quantities, conditions) for those that share them; no quantities where all do."""
+
+    groups: tuple[tuple[tuple[str, ...], tuple[Markup, ...]], ...]
+    caveats: tuple[str, ...]
+    is_uncertified_health: bool
+
+
 def phrase_conditions(measured: Measured, wording: Wording) -> Phrases:
     """What is to be said beside a value about how it came about."""
     stated = [(name, text) for name, text in measured.conditions if text not in (NOT_STATED, "")]
     known = dict(stated)
     caveats = tuple(text for name, text in stated if name == CAVEAT)
-    is_uncertified = measured.quantity == _HEALTH and (
-        "c_rate_permille" in known or any(_NOT_CERTIFIED in text for text in known.values())
-    )
+    is_rated = measured.quantity == _HEALTH and "c_rate_permille" in known
+    is_uncertified = is_rated or any(_NOT_CERTIFIED in text for _, text in stated)
     return Phrases(
         conditions=(*_known_phrases(known, wording), *_other_phrases(stated, wording)),
         caveats=tuple(text for text in caveats if _NOT_CERTIFIED not in text),
         is_uncertified_health=is_uncertified,
+    )
+
+
+def tell_conditions(values: Sequence[Measured], wording: Wording) -> Told:
+    """What is to be said of all values of one attestation: conditions once for those that share them, caveats once."""
+    shared: dict[tuple[Markup, ...], list[str]] = {}
+    phrases = [phrase_conditions(one, wording) for one in values]
+    for one, said in zip(values, phrases, strict=True):
+        shared.setdefault(said.conditions, []).append(one.quantity)
+    return Told(
+        groups=tuple((tuple(names) if len(shared) > 1 else (), told) for told, names in shared.items()),
+        caveats=tuple(dict.fromkeys(caveat for said in phrases for caveat in said.caveats)),
+        is_uncertified_health=any(said.is_uncertified_health for said in phrases),
     )
 
 

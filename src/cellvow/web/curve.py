@@ -10,6 +10,10 @@ from cellvow.passport.view import Curve
 from cellvow.web.wording import Wording, needed_decimals
 
 TICKS_WANTED = 5
+ROWS_MAX = 25
+"""Rows of the table behind the picture; the bundle and the JSON hold every point."""
+LINE_POINTS_MAX = 60
+"""Corners of the drawn line: more are not told apart at the size of a page."""
 GRID = 1000
 """The line is drawn on a square of this side and stretched to the picture's size."""
 
@@ -24,7 +28,7 @@ class Tick:
 
 @dataclass(frozen=True, slots=True)
 class CurvePicture:
-    """What the template draws; `rows` is the table behind the picture (Ah, V)."""
+    """What the template draws; `rows` is the table behind the picture (Ah, V), `points` how many were disclosed."""
 
     line: str
     charge_ticks: tuple[Tick, ...]
@@ -33,6 +37,7 @@ class CurvePicture:
     first: Markup
     last: Markup
     charge: Markup
+    points: int
 
 
 def draw_curve(curve: Curve, wording: Wording) -> CurvePicture | None:
@@ -45,7 +50,8 @@ def draw_curve(curve: Curve, wording: Wording) -> CurvePicture | None:
     across = (min(charges), max(*charges, min(charges) + 1))
     up = (min(voltage_marks[0], *voltages), max(voltage_marks[-1], *voltages))
     line = " ".join(
-        f"{_place(charge, across, GRID):.0f},{GRID - _place(voltage, up, GRID):.0f}" for charge, voltage in curve.points
+        f"{_place(charge, across, GRID):.0f},{GRID - _place(voltage, up, GRID):.0f}"
+        for charge, voltage in thin_points(curve.points, LINE_POINTS_MAX)
     )
     return CurvePicture(
         line=line,
@@ -60,12 +66,20 @@ def draw_curve(curve: Curve, wording: Wording) -> CurvePicture | None:
         ),
         rows=tuple(
             (_thousandths(charge, charges, wording), _thousandths(voltage, voltages, wording))
-            for charge, voltage in curve.points
+            for charge, voltage in thin_points(curve.points, ROWS_MAX)
         ),
         first=wording.quantity(voltages[0], "mV"),
         last=wording.quantity(voltages[-1], "mV"),
         charge=wording.quantity(max(charges) - min(charges), "mAh"),
+        points=len(curve.points),
     )
+
+
+def thin_points(points: Sequence[tuple[int, int]], most: int) -> Sequence[tuple[int, int]]:
+    """At most so many of the points, evenly chosen, the first and the last among them."""
+    if len(points) <= most:
+        return points
+    return [points[place * (len(points) - 1) // (most - 1)] for place in range(most)]
 
 
 def choose_marks(low: int, high: int) -> tuple[int, ...]:

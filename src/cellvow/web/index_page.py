@@ -17,12 +17,16 @@ class BatteryEntry:
 
 @dataclass(frozen=True, slots=True)
 class IndexLinks:
-    """Addresses around the list: its first page (None on it), its next page (None at the end), other languages."""
+    """Addresses around the list: its first page (None on it), its next page (None at the end), other languages.
+
+    `is_shared_code`: the list answers a short code that more than one battery has.
+    """
 
     home: str
     first: str | None = None
     more: str | None = None
     languages: tuple[tuple[str, str], ...] = ()
+    is_shared_code: bool = False
 
 
 def render_index(batteries: Sequence[BatteryEntry], *, locale: str = "en", links: IndexLinks) -> str:
@@ -35,4 +39,5 @@ def render_index(batteries: Sequence[BatteryEntry], *, locale: str = "en", links
         first=links.first,
         more=links.more,
         languages=links.languages,
+        is_shared_code=links.is_shared_code,
     )

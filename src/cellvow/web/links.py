@@ -18,7 +18,9 @@ class PageLinks:
     the battery and leads nowhere. `bundle_of(statement, index)` is the address of a statement's bundle, or None where
     this reader may not take it. `home` leads to the list of batteries, `languages` are (catalogue, address) pairs.
     `witness_note` names what is to be said of the witnesses (`note.NAME` in the catalogues: `one_demo` when one
-    demonstration started them all).
+    demonstration started them all). `short` is the address of the battery's short code, `verdict` that of its verdict,
+    `words` that of the words in which a check in the browser is told; without `words` the page has no script.
+    `newest`, `earlier_steps` and `more_attestations` turn the pages of a long passport.
     """
 
     digital_link: str | None = None
@@ -26,6 +28,12 @@ class PageLinks:
     home: str | None = None
     languages: tuple[tuple[str, str], ...] = ()
     witness_note: str | None = None
+    short: str | None = None
+    verdict: str | None = None
+    words: str | None = None
+    newest: str | None = None
+    earlier_steps: str | None = None
+    more_attestations: str | None = None
 
 
 def bundle_file_name(serial: str, statement: str, index: int) -> str:

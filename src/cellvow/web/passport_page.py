@@ -5,56 +5,76 @@ from markupsafe import Markup
 
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import ensure
+from cellvow.core.primitives.identifier import BatteryId
 from cellvow.passport.digital_link import draw_qr
-from cellvow.passport.view import Audience, Fact, LifeStep, Passport
+from cellvow.passport.short_code import derive_short_code, write_short_code
+from cellvow.passport.view import Fact, LifeStep, Passport
 from cellvow.web import answers
-from cellvow.web.catalogue import LOCALES, clean_foreign, isolate_foreign, load_catalogue, parameters_of, term_key
-from cellvow.web.conditions import phrase_conditions
+from cellvow.web.catalogue import LOCALES, clean_foreign, isolate_foreign, parameters_of, term_key
+from cellvow.web.conditions import tell_conditions
 from cellvow.web.curve import draw_curve
+from cellvow.web.excerpt import Excerpt, whole_excerpt
 from cellvow.web.links import PageLinks, bundle_file_name
-from cellvow.web.rendering import render_page
+from cellvow.web.rendering import PLAIN, Look, render_page
 from cellvow.web.vocabulary import EVENTS
 from cellvow.web.wording import Wording
 
 _CORRECTED_TO = ("manufactured_on", "reference")
 """What a correction may say anew, as the detail of its step names it."""
+_TERMS = {"cause": "cause", "evidence_class": "class"}
+"""Details of a step that are words of a closed vocabulary."""
 
 
-def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks) -> str:
-    """One self-contained HTML document. `locale` names a catalogue (`LOCALES`); the view decides what is shown."""
+def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks, excerpt: Excerpt | None = None) -> str:
+    """One self-contained HTML document. `locale` names a catalogue (`LOCALES`); the view decides what is shown.
+
+    `excerpt` is the part of a long passport that stands on this page; without one all of it does.
+    """
     ensure(locale in LOCALES, f"there is no catalogue {locale}")
     wording = Wording(locale)
-    catalogue = load_catalogue(locale)
+    catalogue = wording.catalogue
+    excerpt = excerpt or whole_excerpt(passport)
     link = links.digital_link or f"/{passport.battery}"
+    bundle = answers.choose_bundle(passport, links)
+    can_check = bundle is not None and links.words is not None
     return render_page(
         "passport.html",
         locale,
-        passport=passport,
+        Look(scripts=("check.js",)) if can_check else PLAIN,
+        passport=excerpt.shown,
+        whole=passport,
+        excerpt=excerpt,
         links=links,
-        is_owner=passport.audience is Audience.OWNER,
         ask=answers,
         model=_headline(passport),
         link=link,
         qr=draw_qr(link, title=catalogue.plain("code.alt", link=link)),
+        short_code=write_short_code(derive_short_code(BatteryId(passport.battery))),
         curve=None if passport.curve is None else draw_curve(passport.curve, wording),
-        bundle=answers.choose_bundle(passport, links),
+        bundle=bundle,
         file_name=_file_name,
         fact_value=lambda fact, value: _fact_value(fact, value, wording),
-        phrases=lambda measured: phrase_conditions(measured, wording),
+        tell=lambda attested: tell_conditions(answers.known_values(attested), wording),
         sentence=lambda step: _sentence(step, wording),
     )
 
 
-def passport_document(passport: Passport, links: PageLinks) -> dict[str, Json]:
-    """The same content for programs: the view field by field, and where its proofs lie."""
-    sources = {(source.statement, source.index) for source in answers.list_sources(passport)}
+def passport_document(excerpt: Excerpt, links: PageLinks) -> dict[str, Json]:
+    """The same content for programs: the view field by field, where its proofs lie, where it goes on."""
+    sources = {(source.statement, source.index) for source in answers.list_sources(excerpt.shown)}
     bundles: list[Json] = []
     for statement, index in sorted(sources):
         address = links.bundle_of(statement, index)
         if address is not None:
             bundles.append({"statement": statement, "index": index, "address": address})
-    view: dict[str, Json] = msgspec.to_builtins(passport)
-    return {"digital_link": links.digital_link or f"/{passport.battery}", "passport": view, "bundles": bundles}
+    view: dict[str, Json] = msgspec.to_builtins(excerpt.shown)
+    return {
+        "digital_link": links.digital_link or f"/{excerpt.whole.battery}",
+        "short_code": write_short_code(derive_short_code(BatteryId(excerpt.whole.battery))),
+        "passport": view,
+        "bundles": bundles,
+        "more": {"life": links.earlier_steps, "attestations": links.more_attestations},
+    }
 
 
 def _headline(passport: Passport) -> str:
@@ -83,6 +103,8 @@ def _sentence(step: LifeStep, wording: Wording) -> Markup:
     words = {name: _detail_words(name, text, wording) for name, text in detail.items()}
     words["name"] = isolate_foreign(step.source.name)
     said = [_fill(step.event, words, wording)]
+    if "basis" in words:
+        said.append(catalogue.text("reconstructed.step", evidence=words["evidence_class"], basis=words["basis"]))
     if step.event == "StatementCorrected":
         said += [catalogue.text(f"corrected_to.{name}", value=words[name]) for name in _CORRECTED_TO if name in words]
     return Markup(" ").join(said)
@@ -97,8 +119,8 @@ def _fill(event: str, words: dict[str, Markup], wording: Wording) -> Markup:
 def _detail_words(name: str, text: str, wording: Wording) -> Markup:
     if name == "manufactured_on":
         return wording.written_day(text)
-    if name == "cause":
-        return wording.catalogue.term("cause", text)
+    if name in _TERMS:
+        return wording.catalogue.term(_TERMS[name], text)
     if name == "registers":
         return Markup(", ").join(wording.catalogue.term("registers", one) for one in text.split(", "))
     return isolate_foreign(text)

@@ -1,6 +1,7 @@
-"""Templates with escaping on, the one stylesheet they carry, and the policy under which a browser may show them."""
+"""Templates with escaping on, the stylesheet each page carries, and the policy under which a browser may show it."""
 
 from base64 import b64encode
+from dataclasses import dataclass
 from functools import cache
 from hashlib import sha256
 from importlib.resources import files
@@ -11,9 +12,36 @@ from markupsafe import Markup
 from cellvow.web.catalogue import LANGUAGE_NAMES, isolate_foreign
 from cellvow.web.wording import Wording
 
+AREAS = ("desk", "explorer", "tour", "verdict", "verify")
+"""Groups of pages with a stylesheet of their own (`templates/AREA.css`) behind the one that all pages have."""
+SITE_PLACES = ("passports", "verify", "blocks", "tour", "about")
+"""What the foot of a page leads to: the texts are `nav.PLACE`."""
+SITE_ADDRESSES = {"passports": "/", "verify": "/verify", "blocks": "/blocks", "tour": "/tour", "about": "/about"}
 
-def render_page(template: str, language: str, **context: object) -> str:
-    """One complete HTML document in `language`; `context` holds what the template shows."""
+
+@dataclass(frozen=True, slots=True)
+class Look:
+    """What a page may do beside showing itself.
+
+    `area` adds that area's stylesheet; `scripts` are module names under `/static/`; with `forms` it may submit to
+    the site it came from.
+    """
+
+    area: str | None = None
+    scripts: tuple[str, ...] = ()
+    forms: bool = False
+
+
+PLAIN = Look()
+"""A page that only shows."""
+
+
+def render_page(template: str, language: str, look: Look = PLAIN, **context: object) -> str:
+    """One complete HTML document in `language`; `context` holds what the template shows.
+
+    `home` (an address or None) and `languages` are always asked for; with a `home` the foot leads to the rest of the
+    site, without one the page stands alone.
+    """
     wording = Wording(language)
     catalogue = wording.catalogue
     page = (
@@ -26,8 +54,10 @@ def render_page(template: str, language: str, **context: object) -> str:
             plain=catalogue.plain,
             term=catalogue.term,
             tag=catalogue.tag,
-            style=load_style(),
-            policy=page_policy(),
+            style=load_style(look.area),
+            policy=page_policy(look),
+            scripts=look.scripts,
+            site=tuple((place, SITE_ADDRESSES[place]) for place in SITE_PLACES),
             language_names=LANGUAGE_NAMES,
         )
     )
@@ -35,18 +65,38 @@ def render_page(template: str, language: str, **context: object) -> str:
 
 
 @cache
-def load_style() -> Markup:
-    """The stylesheet, without indentation and line breaks."""
-    text = files("cellvow.web").joinpath("templates", "style.css").read_text(encoding="utf-8")
+def load_style(area: str | None = None) -> Markup:
+    """The stylesheet of an area's pages, without indentation and line breaks."""
+    folder = files("cellvow.web").joinpath("templates")
+    names = ("style.css",) if area is None else ("style.css", f"{area}.css")
+    text = "\n".join(folder.joinpath(name).read_text(encoding="utf-8") for name in names)
     lines = (line.strip() for line in text.splitlines())
     return Markup("".join(line for line in lines if not line.startswith("/*")))  # noqa: S704 - our own file
 
 
 @cache
-def page_policy() -> str:
-    """The content security policy of every page: nothing but our stylesheet, known by its hash, and the icon."""
-    digest = b64encode(sha256(load_style().encode()).digest()).decode()
-    return f"default-src 'none'; style-src 'sha256-{digest}'; img-src 'self'; base-uri 'none'; form-action 'none'"
+def page_policy(look: Look = PLAIN) -> str:
+    """The content security policy of a page: its stylesheet, known by its hash, the icon, and what its look allows."""
+    allowed = [f"style-src {_style_source(look.area)}", "img-src 'self'"]
+    if look.scripts:
+        allowed += ["script-src 'self'", "connect-src 'self'"]
+    form_action = "'self'" if look.forms else "'none'"
+    return "; ".join(("default-src 'none'", *allowed, "base-uri 'none'", f"form-action {form_action}"))
+
+
+@cache
+def site_policy() -> str:
+    """The policy in the header of every answer: what some page of ours may do; each page narrows it to its own."""
+    styles = " ".join(_style_source(area) for area in (None, *AREAS))
+    return (
+        f"default-src 'none'; style-src {styles}; img-src 'self'; script-src 'self'; connect-src 'self'; "
+        "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
+        "trusted-types 'none'"
+    )
+
+
+def _style_source(area: str | None) -> str:
+    return f"'sha256-{b64encode(sha256(load_style(area).encode()).digest()).decode()}'"
 
 
 @cache

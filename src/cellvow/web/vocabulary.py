@@ -3,6 +3,8 @@
 from cellvow.core.contracts.battery import CATEGORIES, STATUSES
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.primitives.quantity import CLASSES, UNITS
+from cellvow.web.desk_words import DESK_WORDS
+from cellvow.web.verdict_vocabulary import VERDICT_WORDS
 
 CURVE_QUANTITY = "discharge_curve"
 STATES = ("issued", "superseded", "revoked", "invalidated", "expired")
@@ -18,8 +20,26 @@ EVENTS = (
     "HandoverWithdrawn",
     "ModelRegistered",
     "StatementCorrected",
+    "VerdictRecorded",
 )
 """Recorded events that can be a step of a battery's life or change what its page shows."""
+MESSAGES = (
+    "AcceptHandover",
+    "Anchor",
+    "CorrectStatement",
+    "DeclineHandover",
+    "IssueAttestation",
+    "OfferHandover",
+    "RaiseFloor",
+    "RecordVerdict",
+    "RegisterBattery",
+    "RegisterKey",
+    "RegisterModel",
+    "RevokeAttestation",
+    "RevokeKey",
+    "WithdrawHandover",
+)
+"""Messages that a proof can be of."""
 
 VOCABULARIES: dict[str, tuple[str, ...]] = {
     "basis": ("rated capacity", "measured capacity", "recorded in the file", "declared, not recorded"),
@@ -40,6 +60,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
         "voltage_max_mv",
         "voltage_min_mv",
     ),
+    "message": MESSAGES,
     "note": ("one_demo",),
     "predicate": ("at_least", "at_most"),
     "quantity": (*UNITS, CURVE_QUANTITY),
@@ -47,5 +68,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "registers": REGISTERS,
     "state": STATES,
     "status": STATUSES,
+    **DESK_WORDS,
+    **VERDICT_WORDS,
 }
 """Kind -> its words; the catalogue's key is `KIND.WORD`, with underscores for what is no letter or digit."""

@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, RevokeAttestation, Standard
-from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, RegisterModel, battery_key
+from cellvow.core.contracts.battery import Backfill, BatteryRecord, RegisterBattery, RegisterModel, battery_key
 from cellvow.core.contracts.contract import Message, decode_record
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
 from cellvow.core.contracts.custody import (
@@ -41,6 +41,7 @@ ALL_SCOPE = (
     "IssueAttestation",
     "RevokeAttestation",
     "CorrectStatement",
+    "RecordVerdict",
     "RaiseFloor",
 )
 """What an operational key may sign unless its registration says less."""
@@ -146,10 +147,15 @@ def register_model(session: LedgerSession, workspace: Workspace, model: Register
 
 
 def register_battery(
-    session: LedgerSession, workspace: Workspace, battery: str, manufactured_on: str, facility: str
+    session: LedgerSession,
+    workspace: Workspace,
+    battery: str,
+    manufactured_on: str,
+    facility: str,
+    backfill: Backfill | None = None,
 ) -> Receipted:
-    """Register a battery of an own model."""
-    message = RegisterBattery(battery=battery, manufactured_on=manufactured_on, facility=facility)
+    """Register a battery of an own model; with `backfill` as one older than its record, its birth reconstructed."""
+    message = RegisterBattery(battery=battery, manufactured_on=manufactured_on, facility=facility, backfill=backfill)
     return submit_message(session, workspace, message)
 
 

@@ -13,7 +13,8 @@ from cellvow.core.contracts.attestation import AttestationRecord, Method, Standa
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.ledger.genesis import Accreditation, Genesis
-from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.digest import Digest
+from cellvow.core.primitives.errors import OperationalError, fail
 from cellvow.evidence import (
     RATED_MAH,
     Evaluation,
@@ -27,7 +28,9 @@ from cellvow.evidence import (
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession, NodeHome, WitnessAddress
 from cellvow.node.witness import Witness
+from cellvow.passport.acceptance import judge, load_assumptions
 from cellvow.passport.derivation import CURVE
+from cellvow.passport.view import OWNER as OWNER_VIEW
 from cellvow.verify.archive import write_archive as write_verifier
 from cellvow.workspace import commands
 from cellvow.workspace.clock import now_ms
@@ -38,7 +41,9 @@ from cellvow.workspace.laboratory import (
     predicates_of,
     take_in,
 )
+from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.sharing import Wanted, export_bundle, receive_bundle
+from cellvow.workspace.verdicts import load_policy, record_verdict, today
 from cellvow.workspace.workspace import Workspace
 
 Report = Callable[[str], None]
@@ -50,8 +55,25 @@ GTIN = "09506000134376"
 BATTERY = f"01/{GTIN}/21/DEMO-0001"
 STANDARD = Standard(name="cellvow:dc-discharge", edition="1")
 """Our own published method (docs/reference/evidence.md): the demo claims no other standard."""
-QUANTITIES = ("capacity", "energy", "resistance_10s", "state_of_health", CURVE)
+QUANTITIES = (
+    "capacity",
+    "coulombic_efficiency",
+    "energy",
+    "resistance_10s",
+    "state_of_health",
+    "state_of_health_energy",
+    "state_of_health_first",
+    CURVE,
+)
+NOMINAL_MV = 3_750
 DECLARED_HEALTH_PERMILLE = 960
+IMPORTER, IMPORT_POLICY, VERDICT_REFERENCE = "carmaker", "import_market_surveillance", "BORDER-1"
+HANDED_OVER = ("custody", "ownership", "responsibility")
+VERDICT_WORDS = {
+    "accept": "Accept: the last test still holds.",
+    "re_test": "Re-test: no test on record meets the rule.",
+    "cannot_tell": "Cannot tell from what is shown.",
+}
 YEAR_MS = 365 * 24 * 3_600_000
 WITNESSES = ("north", "south", "west")
 CAPACITY_FILE, PULSE_FILE = "cell-discharge-bitrode-1c.csv", "cell-low-current-hppc-25c.csv"
@@ -145,6 +167,8 @@ def run_demo(folder: Path, demo_input: DemoInput, report: Report, *, replace: bo
         _enrol(demo, session)
         _be_born(demo, session, demo_input)
         _certify(demo, session, demo_input, measurements)
+        _offer_abroad(demo, session)
+        _judge(demo, session)
         _hand_over(demo, session)
         _witness(demo, session)
         _share(demo, session)
@@ -235,7 +259,7 @@ def _model(rated_mah: int) -> RegisterModel:
         model="Demo pouch cell",
         chemistry="LMO/LNO-graphite",
         rated_capacity_mah=rated_mah,
-        nominal_voltage_mv=3_750,
+        nominal_voltage_mv=NOMINAL_MV,
         voltage_min_mv=3_000,
         voltage_max_mv=4_200,
         mass_g=800,
@@ -270,7 +294,8 @@ def _take_in(demo: Demo, demo_input: DemoInput, measurements: Sequence[Measureme
     rated_mah = RATED_MAH if demo_input.rated_ah is None else round(demo_input.rated_ah * 1000)
     for measurement in measurements:
         rated = rated_mah if demo_input.data is None or demo_input.rated_ah is not None else None
-        evaluation = evaluate_measurement(measurement, rated_mah=rated)
+        nominal_mv = NOMINAL_MV if demo_input.data is None else None  # of the demo's own model
+        evaluation = evaluate_measurement(measurement, rated_mah=rated, nominal_mv=nominal_mv)
         _tell(demo, measurement, evaluation)
         measured.append(_Measured(take_in(laboratory, measurement, evaluation), rated_mah))
     return measured
@@ -291,43 +316,77 @@ def _tell(demo: Demo, measurement: Measurement, evaluation: Evaluation) -> None:
     for result in evaluation.results:
         interval = result.interval
         span = f"[{interval.low}, {interval.high}] {result.unit}"
-        demo.report(f"       {result.quantity:<16} {interval.value:>8} {span}, {result.evidence_class}")
+        demo.report(f"       {result.quantity:<23} {interval.value:>8} {span}, {result.evidence_class}")
         if result.quantity == "state_of_health":
             demo.report("       That is capacity against a rating at another rate: not a certified state of health.")
     for missing in evaluation.undetermined:
-        demo.report(f"       {missing.quantity:<16} not determinable: {missing.reason}")
+        demo.report(f"       {missing.quantity:<23} not determinable: {missing.reason}")
+
+
+def _offer_abroad(demo: Demo, session: LedgerSession) -> None:
+    demo.report("5  The pack maker sells it abroad: he offers it, and the values reach the importer.")
+    commands.offer_handover(session, demo.workspaces["packmaker"], BATTERY, IMPORTER, HANDED_OVER)
+    session.publish()  # what is shown is proven under a checkpoint
+    _show_values(demo, session, IMPORTER)
+    demo.report("     Laboratory and maker show him theirs; his node checks them before it keeps them.")
+
+
+def _judge(demo: Demo, session: LedgerSession) -> None:
+    """The importer's rule, judged on what he was shown, and recorded: a test that holds is not made again."""
+    importer = demo.workspaces[IMPORTER]
+    demo.report(f"6  His rule ({IMPORT_POLICY}): does the last test still hold, or is there a new one?")
+    passport = PassportReader(demo.home, importer).passport(BATTERY, OWNER_VIEW)
+    if passport is None:
+        fail("the demonstration's battery is registered, and has no passport")
+    judgement = judge(passport, load_policy(IMPORT_POLICY), today=today())
+    record_verdict(session, importer, judgement, VERDICT_REFERENCE)
+    demo.report(f"     {VERDICT_WORDS[judgement.verdict]}")
+    for clause in judgement.clauses:
+        if clause.state != "met":
+            demo.report(f"       {clause.state}: {clause.name.replace('_', ' ')}")
+    low, high = (minutes // 60 for minutes in load_assumptions().test_minutes)
+    are = {"accept": "are avoided", "re_test": "are due"}.get(judgement.verdict, "may be due")
+    demo.report(
+        f"     {low} to {high} hours of testing {are}: our assumption. Recorded as {VERDICT_REFERENCE}, with reasons."
+    )
 
 
 def _hand_over(demo: Demo, session: LedgerSession) -> None:
-    demo.report("5  The battery is handed over twice; each time both sides sign.")
-    registers = ("custody", "ownership", "responsibility")
-    for giver, taker in (("packmaker", "carmaker"), ("carmaker", "buyer")):
-        commands.offer_handover(session, demo.workspaces[giver], BATTERY, taker, registers)
-        commands.answer_handover(session, demo.workspaces[taker], BATTERY, "accept")
+    demo.report("7  The battery is handed over twice; each time both sides sign.")
+    commands.answer_handover(session, demo.workspaces[IMPORTER], BATTERY, "accept")
+    commands.offer_handover(session, demo.workspaces[IMPORTER], BATTERY, "buyer", HANDED_OVER)
+    commands.answer_handover(session, demo.workspaces["buyer"], BATTERY, "accept")
+    for giver, taker in (("packmaker", IMPORTER), (IMPORTER, "buyer")):
         demo.report(f"     {giver} -> {taker}: who holds it, who owns it, who answers for it")
 
 
 def _witness(demo: Demo, session: LedgerSession) -> None:
     publication = session.publish()
     size = session.engine.head.log.size
-    demo.report(f"6  The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign.")
+    demo.report(f"8  The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign.")
 
 
 def _share(demo: Demo, session: LedgerSession) -> None:
-    demo.report("7  Laboratory and maker show the buyer their values; his node checks them before it keeps them.")
-    buyer = demo.workspaces["buyer"]
-    shown = [(demo.workspaces["laboratory"], receipted.digest) for receipted in demo.certificates]
-    for place, (workspace, issued) in enumerate(shown):
-        data = export_bundle(session.store, workspace, Wanted(issued, 0, None, session.engine.state))
-        receive_bundle(buyer, data, demo.home.trust)
-        if place == 0:
-            demo.bundle.write_bytes(data)
-    maker = demo.workspaces["packmaker"]
-    for digest in _declarations(session):
-        data = export_bundle(session.store, maker, Wanted(digest, 0, None, session.engine.state))
-        receive_bundle(buyer, data, demo.home.trust)
+    demo.report("9  Laboratory and maker show the buyer their values too, under the checkpoint that was witnessed.")
+    shown = _show_values(demo, session, "buyer")
+    if shown:
+        demo.bundle.write_bytes(shown[0])
 
 
-def _declarations(session: LedgerSession) -> list[bytes]:
+def _show_values(demo: Demo, session: LedgerSession, to: str) -> list[bytes]:
+    """The bundles of certificates and declaration with all their values, as the organisation received them."""
+    sources = [("laboratory", receipted.digest) for receipted in demo.certificates]
+    sources += [("packmaker", digest) for digest in _declarations(session)]
+    bundles = []
+    for name, issued in sources:
+        wanted = Wanted(issued, 0, None, session.engine.state)
+        bundles.append(export_bundle(session.store, demo.workspaces[name], wanted))
+        receive_bundle(demo.workspaces[to], bundles[-1], demo.home.trust)
+    return bundles if demo.certificates else []
+
+
+def _declarations(session: LedgerSession) -> list[Digest]:
     value = session.store.get(attestation_key("packmaker", "DECLARED-1"))
-    return [] if value is None else [bytes.fromhex(decode_record(AttestationRecord, value).provenance.statement)]
+    return (
+        [] if value is None else [Digest(bytes.fromhex(decode_record(AttestationRecord, value).provenance.statement))]
+    )

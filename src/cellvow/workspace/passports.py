@@ -1,69 +1,118 @@
-"""Passports from a ledger on disk: as a stranger sees them, and as the workspace's organisation does."""
+"""Passports from a ledger on disk: as a stranger, a purchaser or the workspace's organisation sees them."""
 
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+
+from cellvow.core.contracts.attestation import IssueAttestation
+from cellvow.core.contracts.contract import Message
 from cellvow.core.ledger.checkpoint import parse_note, verify_checkpoint
+from cellvow.core.ledger.commitment import Disclosure, commit
+from cellvow.core.primitives.encoding import parse_object
 from cellvow.core.primitives.identifier import BatteryId, derive_model_id, parse_battery_id
 from cellvow.core.primitives.signature import is_valid
 from cellvow.node.home import NodeHome
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStore
-from cellvow.passport.access import may_take_bundle
+from cellvow.passport.access import may_take_bundle, sees_values
 from cellvow.passport.derivation import Ledger, Recorded, derive_passport
-from cellvow.passport.view import Anchoring, Audience, Passport
+from cellvow.passport.view import Anchoring, Audience, Passport, Reader, as_reader
+from cellvow.verify import Disclosed, encode_bundle, parse_bundle
 from cellvow.workspace.clock import now_ms
-from cellvow.workspace.sharing import Wanted, export_bundle, shown_fields
+from cellvow.workspace.received import ReceivedBundles
+from cellvow.workspace.sharing import Wanted, committing_in, export_bundle, find_disclosures
 from cellvow.workspace.timeline import Timeline
 from cellvow.workspace.workspace import Workspace
 
 TIMELINE_FILE = "timeline.db"
 BATTERY_PREFIX = "01/"
 
+Known = Mapping[str, Disclosure]
+"""Commitment (hexadecimal) -> what opens it, of the values this organisation knows."""
+
+
+@dataclass(frozen=True, slots=True)
+class Viewed:
+    """A passport, and the (statement, index) pairs that it names and whose bundle the same reader may take."""
+
+    passport: Passport
+    proofs: frozenset[tuple[str, int]]
+
 
 class PassportReader:
-    """Reads passports of one ledger; with a workspace it can also show that organisation its own view."""
+    """Reads passports of one ledger; with a workspace it can also show what that organisation knows.
+
+    Shared by threads. `who` is whose view is wanted: whether somebody is who he says was decided before.
+    """
 
     def __init__(self, home: NodeHome, workspace: Workspace | None = None) -> None:
         self.home = home
         self.workspace = workspace
+        self._received = None if workspace is None else ReceivedBundles(workspace.received)
         self._state: tuple[int, StoredState] | None = None
+        self._watch = home.open_reader()
+
+    def version(self) -> int:
+        """A number that changes with the ledger and its checkpoints: while it stays, so does every public view.
+
+        Cheap enough to be asked at every request.
+        """
+        return self._watch.changes()
 
     def batteries(self, after: str = "", limit: int = 50) -> list[BatteryId]:
         """A page of batteries above `after`."""
         with _Reading(self) as (_, timeline):
             return [BatteryId(one) for one in timeline.subjects(BATTERY_PREFIX, after, limit)]
 
-    def passport(self, battery: str, audience: Audience) -> Passport | None:
-        """The passport, or None where the ledger knows no such battery. Raises `Malformed` for a bad identifier."""
-        identifier = parse_battery_id(battery)
-        with _Reading(self) as (store, timeline):
-            return self._derive(store, timeline, identifier, audience)
+    def batteries_of_code(self, code: str, limit: int = 50) -> list[BatteryId]:
+        """The batteries with a short code, without hyphens and in capitals."""
+        with _Reading(self) as (_, timeline):
+            return timeline.batteries_of_code(code, limit)
 
-    def proofs(self, battery: str, audience: Audience) -> frozenset[tuple[str, int]]:
-        """The (statement, index) pairs that this audience's passport names and whose bundle it may take."""
-        identifier = parse_battery_id(battery)
-        with _Reading(self) as (store, timeline):
-            passport = self._derive(store, timeline, identifier, audience)
-            recorded = timeline.recorded(store, identifier, derive_model_id(identifier))
-        named = frozenset() if passport is None else _sources(passport)
-        return frozenset(
-            (one.statement, one.index)
-            for one in recorded
-            if (one.statement, one.index) in named and may_take_bundle(one.message, audience)
-        )
+    def view(self, battery: str, who: Audience | Reader) -> Viewed | None:
+        """The passport with its proofs, derived once; None where the ledger knows no such battery.
 
-    def bundle(self, battery: str, statement: str, index: int, audience: Audience) -> bytes | None:
-        """The proof of a statement that this audience's passport of the battery names, if it may have it."""
-        identifier = parse_battery_id(battery)
+        Raises `Malformed` for a bad identifier, `VerificationError` where a received bundle no longer verifies.
+        """
+        reader = as_reader(who)
         with _Reading(self) as (store, timeline):
-            passport = self._derive(store, timeline, identifier, audience)
+            recorded = _recorded(store, timeline, battery)
+            passport = self._derive(store, recorded, battery, reader)
+        if passport is None:
+            return None
+        named = _sources(passport)
+        places = ((one, (one.statement, one.index)) for one in recorded)
+        proofs = frozenset(place for one, place in places if place in named and may_take_bundle(one.message, reader))
+        return Viewed(passport, proofs)
+
+    def passport(self, battery: str, who: Audience | Reader) -> Passport | None:
+        """The passport of `view`."""
+        viewed = self.view(battery, who)
+        return None if viewed is None else viewed.passport
+
+    def proofs(self, battery: str, who: Audience | Reader) -> frozenset[tuple[str, int]]:
+        """The proofs of `view`: none where the ledger knows no such battery."""
+        viewed = self.view(battery, who)
+        return frozenset() if viewed is None else viewed.proofs
+
+    def bundle(self, battery: str, statement: str, index: int, who: Audience | Reader) -> bytes | None:
+        """The proof of a statement that this reader's passport of the battery names, if he may have it.
+
+        Of an attestation it opens the values that he is shown, where they are known.
+        """
+        reader = as_reader(who)
+        with _Reading(self) as (store, timeline):
+            recorded = _recorded(store, timeline, battery)
+            passport = self._derive(store, recorded, battery, reader)
             if passport is None or (statement, index) not in _sources(passport):
                 return None
-            recorded = _find(timeline.recorded(store, identifier, derive_model_id(identifier)), statement, index)
-            if recorded is None or not may_take_bundle(recorded.message, audience):
+            found = _find(recorded, statement, index)
+            if found is None or not may_take_bundle(found.message, reader):
                 return None
-            workspace = self.workspace if audience is Audience.OWNER else None
+            workspace = self.workspace if reader.audience is Audience.OWNER else None
             disclose = None if workspace is not None else ()
-            state = self._state_at(store)
-            return export_bundle(store, workspace, Wanted(bytes.fromhex(statement), index, disclose, state))
+            wanted = Wanted(bytes.fromhex(statement), index, disclose, self._state_at(store))
+            bundle = export_bundle(store, workspace, wanted)
+            return _open_values(bundle, found.message, self._known(recorded)) if sees_values(reader) else bundle
 
     def _state_at(self, store: LedgerStore) -> StoredState:
         """The authenticated map as of the head; built once per height, since it reads every record."""
@@ -73,15 +122,28 @@ class PassportReader:
         return self._state[1]
 
     def _derive(
-        self, store: LedgerStore, timeline: Timeline, battery: BatteryId, audience: Audience
+        self, store: LedgerStore, recorded: Sequence[Recorded], battery: str, reader: Reader
     ) -> Passport | None:
-        recorded = timeline.recorded(store, battery, derive_model_id(battery))
-        fields = {}
-        if audience is Audience.OWNER and self.workspace is not None:
-            messages = [(one.organisation, one.message) for one in recorded]
-            fields = dict(shown_fields(self.workspace, messages))
+        known = self._known(recorded) if sees_values(reader) else {}
+        fields = {commitment: parse_object(one.field) for commitment, one in known.items()}
         ledger = Ledger(store.get, recorded, read_anchoring(self.home, store))
-        return derive_passport(ledger, battery, audience, fields, now_ms())
+        return derive_passport(ledger, battery, reader, fields, now_ms())
+
+    def _known(self, recorded: Sequence[Recorded]) -> Known:
+        """The values this organisation can open, of these messages and no others: its own, and those shown to it.
+
+        Somebody could attest one battery with the commitments of another, to see its values on the first one's page.
+        """
+        if self.workspace is None or self._received is None:
+            return {}
+        places = {(one.statement, one.index) for one in recorded}
+        bundles = [one for one in self._received.read(self.home.trust) if (one.statement, one.index) in places]
+        disclosures = [disclosure for one in bundles for disclosure in one.disclosures]
+        for one in recorded:
+            attestation = _attestation_in(one.message)
+            if attestation is not None and one.organisation == self.workspace.organisation:
+                disclosures += find_disclosures(self.workspace, attestation, None)
+        return {commit(one.salt, one.field).hex(): one for one in disclosures}
 
 
 class _Reading:
@@ -119,6 +181,27 @@ def _sources(passport: Passport) -> frozenset[tuple[str, int]]:
     facts += [one.source for one in passport.registers]
     facts += [one.source for one in passport.life]
     return frozenset((source.statement, source.index) for source in facts)
+
+
+def _recorded(store: LedgerStore, timeline: Timeline, battery: str) -> list[Recorded]:
+    identifier = parse_battery_id(battery)
+    return timeline.recorded(store, identifier, derive_model_id(identifier))
+
+
+def _attestation_in(message: Message) -> IssueAttestation | None:
+    """Verdicts commit to values too: those are their signer's to show, and part of no grant."""
+    committing = committing_in(message)
+    return committing if isinstance(committing, IssueAttestation) else None
+
+
+def _open_values(data: bytes, message: Message, known: Known) -> bytes:
+    """The bundle with every value of the attestation in it that is known, in the order of its results."""
+    attestation = _attestation_in(message)
+    if attestation is None:
+        return data
+    bundle = parse_bundle(data)
+    opened = [known[result.commitment] for result in attestation.results if result.commitment in known]
+    return encode_bundle(replace(bundle, disclosures=tuple(Disclosed(one.salt, one.field) for one in opened)))
 
 
 def _find(recorded: list[Recorded], statement: str, index: int) -> Recorded | None:

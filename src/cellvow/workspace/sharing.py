@@ -3,21 +3,20 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from cellvow.core.contracts.acceptance import RecordVerdict, verdict_key
 from cellvow.core.contracts.attestation import IssueAttestation, attestation_key
 from cellvow.core.contracts.battery import battery_key
 from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.correction import CorrectStatement
-from cellvow.core.ledger.commitment import Disclosure, commit
+from cellvow.core.ledger.commitment import Disclosure
 from cellvow.core.ledger.outcome import parse_outcome
-from cellvow.core.primitives.encoding import parse_object
-from cellvow.core.primitives.errors import OperationalError, VerificationError
+from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.core.protocol.ruleset import get_ruleset
 from cellvow.node.bundling import build_bundle
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStore
-from cellvow.passport.derivation import Fields
-from cellvow.verify import Trust, Verified, encode_bundle, parse_bundle, verify_bundle
+from cellvow.verify import Trust, Verified, encode_bundle, verify_bundle
 from cellvow.workspace.workspace import Workspace
 
 BUNDLE_SUFFIX = ".cvb"
@@ -38,13 +37,13 @@ def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wante
     message = read_message(store, wanted.statement, wanted.index)
     records: list[str] = []
     disclosures: list[Disclosure] = []
-    attestation = attestation_in(message)
-    if attestation is not None:
+    committing = committing_in(message)
+    if committing is not None:
         stored = store.statement_of_digest(wanted.statement)
         organisation = "" if stored is None else stored.statement.envelope.organisation
-        records = [attestation_key(organisation, attestation.reference), battery_key(attestation.battery)]
+        records = [*_records_of(organisation, committing), battery_key(committing.battery)]
         if workspace is not None:
-            disclosures = find_disclosures(workspace, attestation, wanted.disclose)
+            disclosures = find_disclosures(workspace, committing, wanted.disclose)
     bundle = build_bundle(
         store, wanted.statement, wanted.index, state=wanted.state, records=records, disclosures=disclosures
     )
@@ -61,16 +60,34 @@ def read_message(store: LedgerStore, statement: bytes, index: int) -> Message:
     return get_ruleset(1).parse_message(stored.statement.messages[index])
 
 
+def committing_in(message: Message) -> IssueAttestation | RecordVerdict | None:
+    """The attestation that a message issues or puts in place of an earlier one, or the verdict it records; else None.
+
+    These commit to their `results`.
+    """
+    inner = message.replacement if isinstance(message, CorrectStatement) else message
+    return inner if isinstance(inner, IssueAttestation | RecordVerdict) else None
+
+
 def attestation_in(message: Message) -> IssueAttestation | None:
     """The attestation that a message issues, or puts in place of an earlier one; None for any other message."""
-    inner = message.replacement if isinstance(message, CorrectStatement) else message
-    return inner if isinstance(inner, IssueAttestation) else None
+    committing = committing_in(message)
+    return committing if isinstance(committing, IssueAttestation) else None
+
+
+def _records_of(organisation: str, message: IssueAttestation | RecordVerdict) -> list[str]:
+    """The records of what a message states and rests on, beside its battery's."""
+    if isinstance(message, IssueAttestation):
+        return [attestation_key(organisation, message.reference)]
+    named = message.attestation
+    rests_on = [] if named is None else [attestation_key(named.organisation, named.reference)]
+    return [verdict_key(organisation, message.reference), *rests_on]
 
 
 def find_disclosures(
-    workspace: Workspace, message: IssueAttestation, quantities: Sequence[str] | None
+    workspace: Workspace, message: IssueAttestation | RecordVerdict, quantities: Sequence[str] | None
 ) -> list[Disclosure]:
-    """The disclosures of an attestation's results that the vault holds, in the order of the message."""
+    """The disclosures of a message's results that the vault holds, in the order of the message."""
     found = []
     for result in message.results:
         if quantities is not None and result.quantity not in quantities:
@@ -90,27 +107,3 @@ def receive_bundle(workspace: Workspace, data: bytes, trust: Trust) -> Verified:
     name = f"{verified.statement_digest}-{verified.index}{BUNDLE_SUFFIX}"
     (workspace.received / name).write_bytes(data)
     return verified
-
-
-def shown_fields(workspace: Workspace, messages: Sequence[tuple[str, Message]]) -> Fields:
-    """The values this organisation knows of the given (organisation, message) pairs: its own, and those shown to it."""
-    disclosures: list[Disclosure] = []
-    for organisation, message in messages:
-        attestation = attestation_in(message)
-        if attestation is not None and organisation == workspace.organisation:
-            disclosures += find_disclosures(workspace, attestation, None)
-    disclosures += received_disclosures(workspace)
-    return {commit(one.salt, one.field).hex(): parse_object(one.field) for one in disclosures}
-
-
-def received_disclosures(workspace: Workspace) -> list[Disclosure]:
-    """What others have shown: the disclosures of every kept bundle, verified anew against this ledger's trust."""
-    trust, shown = workspace.home().trust, []
-    for path in sorted(workspace.received.glob(f"*{BUNDLE_SUFFIX}")):
-        data = path.read_bytes()
-        try:
-            verify_bundle(data, trust, is_valid)
-        except VerificationError as error:
-            raise VerificationError(f"{path.name} no longer verifies ({error}): ask for it anew") from error
-        shown += [Disclosure(one.salt, one.field) for one in parse_bundle(data).disclosures]
-    return shown

@@ -1,6 +1,10 @@
-"""A read model: which accepted messages concern which battery or model; may be dropped and rebuilt from blocks."""
+"""A read model: which accepted messages concern which battery or model, and which short code names which battery.
 
-from collections.abc import Iterator
+May be dropped and rebuilt from blocks.
+"""
+
+import re
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 import apsw
@@ -9,14 +13,17 @@ from cellvow.core.contracts.contract import Message
 from cellvow.core.ledger.log import parse_block_leaf
 from cellvow.core.ledger.outcome import Outcome, parse_outcome
 from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.identifier import BATTERY_PATTERN, BatteryId
 from cellvow.core.protocol.ruleset import get_ruleset
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
 from cellvow.passport.derivation import Recorded
+from cellvow.passport.short_code import derive_short_code
 
-FORMAT = 1
+FORMAT = 2
 _TABLES = """
 CREATE TABLE place(subject TEXT NOT NULL, leaf INTEGER NOT NULL, message INTEGER NOT NULL,
     PRIMARY KEY(subject, leaf, message)) WITHOUT ROWID;
+CREATE TABLE short(code TEXT NOT NULL, battery TEXT NOT NULL, PRIMARY KEY(code, battery)) WITHOUT ROWID;
 CREATE TABLE followed(genesis BLOB NOT NULL, height INTEGER NOT NULL);
 """
 
@@ -32,13 +39,14 @@ class Timeline:
         """Open the index of the ledger with this genesis digest; one of another ledger or format is dropped first."""
         timeline = cls(_connect(path))
         if not timeline._fits(genesis):
-            timeline.close()
-            path.unlink(missing_ok=True)
-            timeline = cls(_connect(path))
-            with timeline._connection as connection:
-                connection.execute(f"{_TABLES} PRAGMA user_version={FORMAT};")
-                connection.execute("INSERT INTO followed VALUES(?, 0)", (genesis,))
+            timeline._begin_anew(genesis)
         return timeline
+
+    @property
+    def height(self) -> int:
+        """The last block taken in."""
+        (height,) = self._connection.execute("SELECT height FROM followed").fetchone() or (0,)
+        return int(height)
 
     def close(self) -> None:
         """Close the file."""
@@ -46,13 +54,14 @@ class Timeline:
 
     def follow(self, store: LedgerStore) -> None:
         """Take in the blocks that are new since the last call."""
-        (height,) = self._connection.execute("SELECT height FROM followed").fetchone() or (0,)
-        for block in store.blocks(after=height):
+        for block in store.blocks(after=self.height):
             places = []
             for stored in store.statements(block.first_leaf, block.statements):
                 places += [(subject, stored.leaf, index) for subject, index in _subjects(stored, block)]
+            codes = [(derive_short_code(one), one) for one in _batteries(subject for subject, _, _ in places)]
             with self._connection as connection:
                 connection.executemany("INSERT OR IGNORE INTO place VALUES(?, ?, ?)", places)
+                connection.executemany("INSERT OR IGNORE INTO short VALUES(?, ?)", codes)
                 connection.execute("UPDATE followed SET height=?", (block.height,))
 
     def recorded(self, store: LedgerStore, *subjects: str) -> list[Recorded]:
@@ -71,6 +80,25 @@ class Timeline:
         )
         rows = self._connection.execute(query, (after, prefix, prefix + "\x7f", limit))
         return [subject for (subject,) in rows]
+
+    def batteries_of_code(self, code: str, limit: int) -> list[BatteryId]:
+        """At most `limit` batteries with this short code, in order."""
+        query = "SELECT battery FROM short WHERE code=? ORDER BY battery LIMIT ?"
+        return [BatteryId(battery) for (battery,) in self._connection.execute(query, (code, limit))]
+
+    def _begin_anew(self, genesis: bytes) -> None:
+        """Drop what another format or ledger left, once, whoever else opens the file at this moment."""
+        self._connection.execute("BEGIN IMMEDIATE")
+        try:
+            if not self._fits(genesis):
+                for (name,) in self._connection.execute("SELECT name FROM sqlite_schema WHERE type='table'").fetchall():
+                    self._connection.execute(f'DROP TABLE "{name}"')
+                self._connection.execute(f"{_TABLES} PRAGMA user_version={FORMAT};")
+                self._connection.execute("INSERT INTO followed VALUES(?, 0)", (genesis,))
+            self._connection.execute("COMMIT")
+        except apsw.Error:
+            self._connection.execute("ROLLBACK")
+            raise
 
     def _fits(self, genesis: bytes) -> bool:
         version = self._connection.execute("PRAGMA user_version").fetchone()
@@ -98,24 +126,30 @@ def _accepted(stored: StoredStatement, block: StoredBlock) -> Iterator[tuple[int
             yield index, ruleset.parse_message(data), outcome
 
 
+def _batteries(subjects: Iterable[str]) -> list[BatteryId]:
+    """The batteries among subjects, each once: a model's subject is its number alone."""
+    return [BatteryId(one) for one in dict.fromkeys(subjects) if re.match(BATTERY_PATTERN, one)]
+
+
 def _subjects(stored: StoredStatement, block: StoredBlock) -> list[tuple[str, int]]:
     return [(message.subject, index) for index, message, _ in _accepted(stored, block)]
 
 
 def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
     stored = store.statements(leaf, 1)[0]
-    block = store.block(stored.height)
-    envelope = stored.statement.envelope
-    for place, message, outcome in _accepted(stored, block) if block is not None else ():
-        if place == index and block is not None:
-            return Recorded(
-                message=message,
-                event=str(outcome.events[-1]["type"]),
-                organisation=envelope.organisation,
-                statement=envelope.digest.hex(),
-                index=index,
-                height=block.height,
-                time_ms=block.time_ms,
-                leaf=leaf,
-            )
-    raise OperationalError(f"the index names message {index} of leaf {leaf}, which was not accepted: delete the index")
+    block, outcome = store.block(stored.height), parse_outcome(stored.outcomes[index])
+    if block is None or not outcome.is_accepted:
+        raise OperationalError(
+            f"the index names message {index} of leaf {leaf}, which was not accepted: delete the index"
+        )
+    ruleset, envelope = get_ruleset(parse_block_leaf(block.body).ruleset), stored.statement.envelope
+    return Recorded(
+        message=ruleset.parse_message(stored.statement.messages[index]),
+        event=str(outcome.events[-1]["type"]),
+        organisation=envelope.organisation,
+        statement=envelope.digest.hex(),
+        index=index,
+        height=block.height,
+        time_ms=block.time_ms,
+        leaf=leaf,
+    )

@@ -1,5 +1,6 @@
-"""One organisation's installation: its keys, its vault, its archive, and the node it submits to."""
+"""One organisation's installation: its keys, its vault, its archive, its links, and the node it submits to."""
 
+import threading
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -23,7 +24,7 @@ from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.identifier import parse_organisation_id
 from cellvow.node.home import NodeHome
-from cellvow.vault import Vault
+from cellvow.vault import Grants, Vault
 from cellvow.workspace.keystore import Keystore, SigningKey
 from cellvow.workspace.sequences import Sequences
 from cellvow.workspace.settings import WORKING_KEY, Settings, read_settings, write_settings
@@ -31,6 +32,8 @@ from cellvow.workspace.settings import WORKING_KEY, Settings, read_settings, wri
 MEMBER_FILE = "member.json"
 ROOT_KEY = "root"
 VAULT_FILE, SEQUENCES_FILE = "vault.db", "sequences.db"
+GRANTS_FILE = "grants.db"
+"""Made when links are first used: where there is none, none was ever given, and lost links open nothing."""
 _REMEDIES = {
     VAULT_FILE: "restore it from a backup; without it what was sealed can no longer be shown",
     SEQUENCES_FILE: "restore it from a backup, or run `cellvow key recount`",
@@ -61,6 +64,8 @@ class Workspace:
                 raise OperationalError(f"{folder / name} is missing: {remedy}")
         self.sequences = Sequences.open(folder / SEQUENCES_FILE)
         self.vault = Vault.open(folder / VAULT_FILE, self.keystore.vault_key())
+        self._grants: Grants | None = None
+        self._grants_guard = threading.Lock()
 
     @classmethod
     def create(
@@ -111,6 +116,14 @@ class Workspace:
         """Where bundles from others lie."""
         return self.folder / "received"
 
+    @property
+    def grants(self) -> Grants:
+        """The purchaser links this organisation has given; their file is opened, or made, with the first use."""
+        with self._grants_guard:
+            if self._grants is None:
+                self._grants = Grants.open(self.folder / GRANTS_FILE)
+            return self._grants
+
     def join(self, ledger: Path) -> None:
         """Submit to the node in this folder from now on."""
         write_settings(self.folder, replace(self.settings, ledger=ledger.resolve()))
@@ -155,6 +168,9 @@ class Workspace:
 
     def close(self) -> None:
         """Close what is open."""
+        with self._grants_guard:
+            if self._grants is not None:
+                self._grants.close()
         self.vault.close()
         self.sequences.close()
 

@@ -46,6 +46,7 @@ class Life:
     epoch: int = 0
     birth: Statement | None = None
     facility: int = 1
+    is_old: bool = False
 
 
 @dataclass
@@ -84,14 +85,15 @@ class LifeMachine(RuleBasedStateMachine):
         assert outcome.is_accepted is expected, outcome
         return statement
 
-    @rule(battery=batteries, who=players)
-    def register(self, battery: str, who: str | None) -> None:
-        """Only the maker, and only once."""
+    @rule(battery=batteries, who=players, is_old=st.booleans())
+    def register(self, battery: str, who: str | None, is_old: bool = False) -> None:
+        """Only the maker, and only once, as it happened or reconstructed."""
         who = who or MAKER
         expected = who == MAKER and battery not in self.lives
-        statement = self.submit(who, messages.battery(battery), expected=expected)
+        birth = messages.reconstructed(battery) if is_old else messages.battery(battery)
+        statement = self.submit(who, birth, expected=expected)
         if expected:
-            self.lives[battery] = Life(birth=statement)
+            self.lives[battery] = Life(birth=statement, is_old=is_old)
 
     @rule(battery=batteries, who=players, to=players, names=register_choices, stale=st.integers(0, 5))
     def offer(self, battery: str, who: str | None, to: str | None, names: tuple[RegisterName, ...], stale: int) -> None:
@@ -181,18 +183,27 @@ class LifeMachine(RuleBasedStateMachine):
         if expected and test is not None:
             test.is_revoked = True
 
-    @rule(battery=batteries, who=players)
-    def correct_birth(self, battery: str, who: str | None) -> None:
-        """Only the maker; every test so far is invalidated."""
+    @rule(battery=batteries, who=players, is_old=st.booleans())
+    def correct_birth(self, battery: str, who: str | None, is_old: bool) -> None:
+        """Only the maker, never from reconstructed to not; every test so far is invalidated."""
         who = who or MAKER
         life = self.lives.get(battery)
         named = life.birth if life and life.birth else self.world.blocks[1].statements[0]
         facility = f"Plant {life.facility + 1 if life else 1}"
-        message = messages.correction(named, replace(messages.battery(battery), facility=facility))
-        expected = life is not None and who == MAKER
+        birth = messages.reconstructed(battery) if is_old else messages.battery(battery)
+        message = messages.correction(named, replace(birth, facility=facility))
+        expected = life is not None and who == MAKER and is_old >= life.is_old
         statement = self.submit(who, message, expected=expected)
         if expected and life is not None:
             life.birth, life.epoch, life.facility = statement, life.epoch + 1, life.facility + 1
+            life.is_old = is_old
+
+    @invariant()
+    def a_reconstructed_birth_is_marked_and_no_other_is(self) -> None:
+        """Whatever was corrected since."""
+        for battery, life in self.lives.items():
+            record = self.world.record(BatteryRecord, battery_key(battery))
+            assert (record.backfill is not None) is life.is_old
 
     @invariant()
     def exactly_one_organisation_stands_in_each_register(self) -> None:

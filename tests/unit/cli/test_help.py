@@ -66,6 +66,7 @@ def test_every_example_parses(name: str, tmp_path: Path, monkeypatch: pytest.Mon
         "trust.json",
         "row.json",
         "anchor.cvb",
+        "verdict.cvb",
         "maker/member.json",
         "lab/member.json",
     ):

@@ -21,7 +21,7 @@ from cellvow.evidence import (
     parse_measurement,
     simulate_measurement,
 )
-from cellvow.evidence.discharge_results import NOT_CERTIFIED
+from cellvow.evidence.health_results import NOT_CERTIFIED
 from tests.unit.evidence.sheets import Sheet, full_test
 
 
@@ -36,10 +36,13 @@ def reasons(evaluation: Evaluation) -> dict[str, str]:
 
 
 def test_a_full_test_tells_everything() -> None:
-    """Capacity, energy, resistance and health, each in its unit with an interval around it."""
-    evaluation = evaluate_measurement(full_test(3).measurement(), rated_mah=11_000)
+    """Capacity, energy, resistance, efficiency and health, each in its unit with an interval around it."""
+    evaluation = evaluate_measurement(full_test(3).measurement(), rated_mah=11_000, nominal_mv=3_700)
 
-    assert ["capacity", "energy", "resistance_10s", "state_of_health"] == [r.quantity for r in evaluation.results]
+    assert [
+        *("capacity", "energy", "resistance_10s", "coulombic_efficiency"),
+        *("state_of_health", "state_of_health_energy", "state_of_health_first"),
+    ] == [r.quantity for r in evaluation.results]
     assert (10_000, 909) == (
         one(evaluation, "capacity").interval.value,
         one(evaluation, "state_of_health").interval.value,

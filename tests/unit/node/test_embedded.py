@@ -11,7 +11,8 @@ import pytest
 from cellvow.core.ledger.rejection import NotIncludable, Reason
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.protocol.transition import begin_chain
-from cellvow.node.embedded import EmbeddedEngine, SignatureCache
+from cellvow.node.checking import SignatureCache
+from cellvow.node.embedded import EmbeddedEngine
 from cellvow.node.engine import Backpressure
 from cellvow.node.records import MemoryState
 from cellvow.node.store import LedgerLocked, LedgerStopped, LedgerStore
@@ -233,3 +234,34 @@ def test_a_cached_verdict_is_never_another_signatures() -> None:
 
     assert verdicts == [True, False, True]
     assert len(asked) == 2
+
+
+def test_a_forged_twin_does_not_take_the_senders_answer(chain: Chain) -> None:
+    """Same payload, broken signature, handed in before: it is refused, and the sound one is recorded all the same."""
+    enrol(chain)
+    sound = chain.signer.single("maker key", "maker", birth(1))
+    forged = sound[:-1] + bytes([sound[-1] ^ 1])
+
+    refused, recorded = chain.engine.submit(forged), chain.engine.submit(sound)
+
+    assert recorded.result().outcomes
+    with pytest.raises(NotIncludable) as refusal:
+        refused.result()
+    assert refusal.value.reason is Reason.BAD_SIGNATURE
+
+
+def test_what_is_refused_among_many_costs_the_others_nothing(chain: Chain) -> None:
+    """A block that may not stand as a whole is judged statement by statement; later ones stand whole again."""
+    enrol(chain)
+    used = Signer({"maker key": 0}).single("maker key", "maker", birth(900))
+    rounds = [
+        [chain.signer.single("maker key", "maker", birth(10 * turn + one)) for one in range(5)] for turn in (1, 2)
+    ]
+    futures = [chain.engine.submit(data) for data in (*rounds[0], used, *rounds[1])]
+
+    refused = futures.pop(5)
+
+    assert all(future.result().outcomes for future in futures)
+    with pytest.raises(NotIncludable) as refusal:
+        refused.result()
+    assert refusal.value.reason is Reason.SEQUENCE_USED

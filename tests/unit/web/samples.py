@@ -8,12 +8,14 @@ from cellvow.passport.view import (
     Anchoring,
     Attested,
     Audience,
+    Backfill,
     Curve,
     Fact,
     LifeStep,
     Measured,
     Passport,
     Register,
+    Scope,
     Source,
 )
 from cellvow.web import PageLinks
@@ -21,8 +23,6 @@ from cellvow.web import PageLinks
 GTIN = "09506000134376"
 SERIAL = "PACK-0001"
 BATTERY = f"01/{GTIN}/21/{SERIAL}"
-KEY = "k" * 43
-"""As long as the keys that open an owner's view."""
 DIGITAL_LINK = f"https://passports.example/{BATTERY}"
 
 NOON_MS = 1_795_521_600_000
@@ -34,7 +34,7 @@ LONG = "Gesellschaft-fuer-wiederverwendete-Antriebsbatterien-und-Speicher-mit-be
 
 def source(organisation: str, name: str, number: int, days_ago: int = 0) -> Source:
     """Statement `number` of somebody, recorded so many days before the checkpoint."""
-    return Source(organisation, name, f"{number:064x}", 0, number, NOON_MS - days_ago * DAY_MS)
+    return Source(organisation, name, f"{number:016x}{'0' * 48}", 0, number, NOON_MS - days_ago * DAY_MS)
 
 
 BIRTH = source("nordpack", "Nordpack (invented)", 2, 400)
@@ -225,6 +225,47 @@ MANY_STEPS = replace(
         for number in range(10, 210)
     ),
 )
+PURCHASER = replace(OWNER, audience=Audience.PURCHASER, scope=(Scope.HEALTH, Scope.HISTORY), identity=IDENTITY)
+HEALTH_ONLY = replace(PURCHASER, scope=(Scope.HEALTH,), life=(), registers=STRANGER.registers)
+RECONSTRUCTED = replace(
+    STRANGER,
+    backfill=Backfill("estimated", "serial plate and workshop file 7", BIRTH, corrected=True),
+)
+TWO_DEFINITIONS = replace(
+    OWNER,
+    attestations=(
+        DECLARATION,
+        replace(
+            CERTIFICATE,
+            measured=(*DISCLOSED, Measured("state_of_health_energy", "permille", 903, 897, 909, 950, CONDITIONS)),
+        ),
+    ),
+)
+MANY_TESTS = replace(
+    OWNER,
+    attestations=(
+        DECLARATION,
+        *(
+            replace(
+                CERTIFICATE,
+                reference=f"TEST-{number}",
+                measured=TWO_DEFINITIONS.attestations[1].measured,
+                state="superseded" if number < 12 else "issued",
+                source=source("cellab", "Cellab (invented)", 300 + number, 400 - 30 * number),
+            )
+            for number in range(1, 13)
+        ),
+    ),
+    life=tuple(
+        LifeStep(
+            "HandoverOffered",
+            (("addressee", "Autowerk (invented)"), ("registers", "custody, ownership, responsibility")),
+            source("nordpack", "Nordpack (invented)", number, 400),
+        )
+        for number in range(400, 460)
+    ),
+)
+"""Twelve certificates with six values each and sixty steps: more than a page holds."""
 
 
 def hostile_source(number: int) -> Source:
@@ -278,6 +319,7 @@ HOSTILE_PASSPORT = Passport(
         ),
     ),
     curve=replace(CURVE, source=hostile_source(6)),
+    backfill=Backfill(HOSTILE, HOSTILE, hostile_source(2)),
     anchoring=Anchoring(HOSTILE, HOSTILE, 12, (HOSTILE, HOSTILE), 9, NOON_MS),
     is_simulated=True,
     certificate_in_force=True,
@@ -288,21 +330,25 @@ SAMPLES = {
     "ended": ENDED,
     "hostile": HOSTILE_PASSPORT,
     "long_names": LONG_NAMES,
+    "health_only": HEALTH_ONLY,
     "many_steps": MANY_STEPS,
+    "many_tests": MANY_TESTS,
     "newborn": NEWBORN,
     "owner": OWNER,
+    "purchaser": PURCHASER,
+    "reconstructed": RECONSTRUCTED,
     "simulated": SIMULATED,
     "stranger": STRANGER,
+    "two_definitions": TWO_DEFINITIONS,
 }
 
 
 def links_for(passport: Passport) -> PageLinks:
     """Links as a server gives them: a stranger may not take the proof of a correction or a hand-over."""
-    key = f"?key={KEY}" if passport.audience is Audience.OWNER else ""
     closed = () if passport.audience is Audience.OWNER else (CORRECTION.statement, ACCEPTED.statement)
 
     def bundle_of(statement: str, index: int) -> str | None:
-        return None if statement in closed else f"{SERIAL}/bundle/{statement}/{index}{key}"
+        return None if statement in closed else f"{SERIAL}/bundle/{statement[:16]}/{index}"
 
     return PageLinks(
         digital_link=DIGITAL_LINK,
@@ -310,4 +356,7 @@ def links_for(passport: Passport) -> PageLinks:
         home="/",
         languages=(("en", "?lang=en"), ("de", "?lang=de"), ("pt_BR", "?lang=pt_BR")),
         witness_note="one_demo",
+        short="https://passports.example/s/0000-0000-0000",
+        verdict=f"/{BATTERY}/verdict",
+        words="/verify/words?lang=en",
     )

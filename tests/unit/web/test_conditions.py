@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from cellvow.evidence.discharge_results import NOT_CERTIFIED
+from cellvow.evidence.health_results import NOT_CERTIFIED
 from cellvow.evidence.result import Conditions
 from cellvow.passport.view import Measured
 from cellvow.web.catalogue import isolate_foreign

@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvow.passport.view import Curve
-from cellvow.web.curve import GRID, TICKS_WANTED, choose_marks, draw_curve
+from cellvow.web.curve import GRID, LINE_POINTS_MAX, ROWS_MAX, TICKS_WANTED, choose_marks, draw_curve, thin_points
 from cellvow.web.wording import Wording
 from tests.unit.web.samples import CURVE, TESTED
 
@@ -17,15 +17,28 @@ POINTS = st.lists(st.tuples(st.integers(0, 10**7), st.integers(0, 10**6)), min_s
 
 
 @given(POINTS)
-def test_every_point_is_drawn_inside_the_frame(points: list[tuple[int, int]]) -> None:
-    """As many points as were disclosed, none outside of the picture, and a row in the table for each."""
+def test_points_are_drawn_inside_the_frame(points: list[tuple[int, int]]) -> None:
+    """As many as are told apart, none outside of the picture; the table has the first, the last and some between."""
     picture = draw_curve(Curve(tuple(points), TESTED), Wording("en"))
 
     assert picture is not None
     drawn = [tuple(map(int, pair.split(","))) for pair in picture.line.split(" ")]
-    assert len(points) == len(drawn) == len(picture.rows)
+    assert min(len(points), LINE_POINTS_MAX) == len(drawn)
+    assert min(len(points), ROWS_MAX) == len(picture.rows)
+    assert len(points) == picture.points
     assert all(0 <= x <= GRID and 0 <= y <= GRID for x, y in drawn)
     assert all(0 <= float(tick.place) <= 100 for tick in (*picture.charge_ticks, *picture.voltage_ticks))
+
+
+@given(POINTS, st.integers(2, 80))
+def test_thinned_points_keep_their_ends(points: list[tuple[int, int]], most: int) -> None:
+    """Never more than asked for, in their order, from the first to the last."""
+    thinned = list(thin_points(points, most))
+    remaining = iter(points)
+
+    assert min(len(points), most) == len(thinned)
+    assert (points[0], points[-1]) == (thinned[0], thinned[-1])
+    assert all(point in remaining for point in thinned)
 
 
 @given(st.integers(-(10**9), 10**9), st.integers(0, 10**9))

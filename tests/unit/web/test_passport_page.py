@@ -11,26 +11,33 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvow.core.primitives.errors import InvariantBroken
-from cellvow.passport.view import Audience, Passport
-from cellvow.web import LOCALES, PageLinks, passport_document, render_passport
-from cellvow.web.answers import STEPS_OPEN_MAX, came_by_handover, health_rows
+from cellvow.passport.view import Attested, Audience, LifeStep, Passport
+from cellvow.web import LOCALES, PageLinks, cut_excerpt, passport_document, render_passport
+from cellvow.web.answers import STEPS_OPEN_MAX, came_by_handover, health_headline, health_rows
+from cellvow.web.excerpt import ATTESTATIONS_MAX, STEPS_MAX, order_attestations, write_cursor
+from cellvow.web.rendering import SITE_ADDRESSES
 from tests.unit.web.page_reading import Page, acting_faults, shape_faults
 from tests.unit.web.samples import (
     BATTERY,
     CORRECTION,
+    DECLARATION,
     DIGITAL_LINK,
     ENDED,
+    HEALTH_ONLY,
     HOSTILE,
     HOSTILE_PASSPORT,
-    KEY,
     MANY_STEPS,
+    MANY_TESTS,
     NEWBORN,
     OWNER,
+    PURCHASER,
+    RECONSTRUCTED,
     SAMPLES,
     SERIAL,
     SIMULATED,
     STRANGER,
     TESTED,
+    TWO_DEFINITIONS,
     links_for,
 )
 
@@ -53,10 +60,16 @@ def test_every_page_is_well_formed_and_inert(name: str, language: str) -> None:
 
 
 @pytest.mark.parametrize("language", LOCALES)
-@pytest.mark.parametrize("name", ["bare", "ended", "newborn", "owner", "simulated", "stranger"])
+@pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"hostile", "long_names"}))
 def test_a_page_is_small(name: str, language: str) -> None:
-    """What a phone opens has at most 25 kB, style, code and curve included."""
-    page = render_passport(SAMPLES[name], locale=language, links=links_for(SAMPLES[name]))
+    """What a phone opens has at most 25 kB, style, code and curve included, with many tests and steps as with few."""
+    passport, links = SAMPLES[name], links_for(SAMPLES[name])
+    excerpt = cut_excerpt(passport)
+    assert excerpt is not None
+    if excerpt.steps_cursor or excerpt.attestations_cursor:
+        address = f"/{BATTERY}?before=50&lang={language}"
+        links = replace(links, earlier_steps=address, more_attestations=f"{address}&after={'0' * 64}.0")
+    page = render_passport(passport, locale=language, links=links, excerpt=excerpt)
 
     assert len(page.encode()) <= PAGE_BYTES_MAX
 
@@ -77,7 +90,7 @@ def test_a_stranger_reads_the_answers_in_the_order_of_his_questions() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Nothing is recorded. Incidents cannot be recorded on this ledger yet.",
+        "Nothing is recorded. Incidents cannot be recorded on this ledger yet",
         "Status of the battery: original (first life)",
         "Answers for it: Secondlife (invented) since 15 November 2026, signed by both sides",
         "Yes: 1 certificate is in force.",
@@ -100,24 +113,41 @@ def test_a_stranger_is_told(sentence: str) -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "state of health declared 96.0 % no interval stated",
-        "state of health measured 91.5 % 91.1 % to 92.0 %, coverage 95 %",
-        "capacity measured 30.30 Ah 30.15 Ah to 30.45 Ah, coverage 95 %",
+        "96.0 % state of health, declared, no interval stated proof Nordpack (invented), 21 October 2025",
+        "91.5 % state of health, measured, 91.1 % to 92.0 % proof Cellab (invented), 4 November 2026 (3 weeks ago)",
+        "capacity 30.30 Ah 30.15 Ah to 30.45 Ah, coverage 95 %",
+        "state of health 96.0 %, no interval stated",
         "Capacity at 1C against a rating at another rate is not a certified state of health.",
+        "one full discharge only: how well it repeats is not known",
         "Voltage while discharging: from 4.18 V",
-        "The 60 points behind the picture",
+        "25 of the 60 points behind the picture",
         "Registered, manufactured on 17 May 2031 this was wrong and is corrected below",
         "An earlier statement is corrected (typing error). It now says: manufactured on 17 May 2013.",
         "Offered to Secondlife (invented): who holds it, who owns it, who answers for it",
         "Hand-over accepted by Secondlife (invented): both sides have signed",
         "Holds it: Secondlife (invented)",
         "Owns it: Secondlife (invented)",
-        "Plant Demo plant 1",
     ],
 )
-def test_an_owner_is_told_more(sentence: str) -> None:
+@pytest.mark.parametrize("passport", [PURCHASER, OWNER], ids=["purchaser", "owner"])
+def test_an_owner_and_a_purchaser_are_told_more(passport: Passport, sentence: str) -> None:
     """Declared beside measured, the curve, the life with its corrections, all three registers."""
-    assert sentence in page_of(OWNER).text.replace("\u00a0", " ")
+    assert sentence in page_of(passport).text.replace("\u00a0", " ")
+
+
+def test_where_it_was_made_is_for_the_owner() -> None:
+    """A purchaser sees no plant, and is told that his view is one of a purchaser."""
+    assert "Plant Demo plant 1" in page_of(OWNER).text
+    assert "Demo plant" not in page_of(PURCHASER).text
+    assert "Purchaser’s view" in page_of(PURCHASER).text
+
+
+def test_a_purchaser_without_history_sees_no_life() -> None:
+    """Each scope opens its part and no other."""
+    page = page_of(HEALTH_ONLY)
+
+    assert "Its life so far" not in page.text
+    assert "Every value, and the curve" in page.text
 
 
 def test_a_page_for_strangers_never_shows_what_an_owner_sees() -> None:
@@ -137,11 +167,84 @@ def test_declared_and_measured_stand_together() -> None:
 
 
 def test_conditions_are_told_once() -> None:
-    """A value found under the very conditions of the one above it says so instead of repeating them."""
-    text = page_of(OWNER).text
+    """Values of one attestation under the same conditions share one line about them."""
+    text = page_of(replace(OWNER, attestations=OWNER.attestations[:2])).text
 
-    assert 2 == text.count("conditions as above")
     assert 1 == text.count("rows 120 to 9,310 of the file")
+
+
+def test_definitions_of_health_stand_together_with_their_spread() -> None:
+    """Two definitions in one test: both in the answer, and how far they lie apart."""
+    text = page_of(TWO_DEFINITIONS).text.replace("\u00a0", " ")
+
+    assert 3 == len(health_headline(TWO_DEFINITIONS))
+    assert "These 2 definitions of health lie 1.2 % apart" in text
+    assert "definitions of health lie" not in page_of(OWNER).text
+
+
+def test_a_reconstructed_battery_says_so_in_every_view() -> None:
+    """Before the first question: that its birth was entered afterwards, how well that is known, from what, by whom."""
+    for passport in (RECONSTRUCTED, replace(OWNER, backfill=RECONSTRUCTED.backfill)):
+        text = page_of(passport).text
+        assert text.index("Reconstructed.") < text.index("Is it safe?")
+        assert "Nordpack (invented) entered its birth afterwards (estimated), from: serial plate" in text
+    assert "Reconstructed." not in page_of(OWNER).text
+
+
+def test_the_newest_in_force_of_each_class_comes_first() -> None:
+    """Of twelve tests the page opens with the one in force, beside the declaration it can be compared with."""
+    ordered = order_attestations(MANY_TESTS)
+
+    assert {"TEST-12", "DECLARED-1"} == {one.reference for one in ordered[:2]}
+    assert {one.reference for one in MANY_TESTS.attestations} == {one.reference for one in ordered}
+
+
+def test_the_pages_of_a_passport_hold_everything_once() -> None:
+    """Turning by the cursors shows every step and every test exactly once, whatever the lengths."""
+    steps: list[LifeStep] = []
+    tests: list[Attested] = []
+    before = after = ""
+    while True:
+        excerpt = cut_excerpt(MANY_TESTS, steps_before=before)
+        assert excerpt is not None
+        assert len(excerpt.shown.life) <= STEPS_MAX
+        steps = [*excerpt.shown.life, *steps]
+        assert excerpt.first_step == len(MANY_TESTS.life) - len(steps) + 1
+        if excerpt.steps_cursor is None:
+            break
+        before = excerpt.steps_cursor
+    while True:
+        excerpt = cut_excerpt(MANY_TESTS, attestations_after=after)
+        assert excerpt is not None
+        assert len(excerpt.shown.attestations) <= ATTESTATIONS_MAX
+        tests += excerpt.shown.attestations
+        assert excerpt.attestations_left == len(MANY_TESTS.attestations) - len(tests)
+        if excerpt.attestations_cursor is None:
+            break
+        after = excerpt.attestations_cursor
+
+    assert MANY_TESTS.life == tuple(steps)
+    assert order_attestations(MANY_TESTS) == tuple(tests)
+
+
+@pytest.mark.parametrize("cursor", ["x", "0" * 64, f"{'0' * 64}.0", write_cursor(DECLARATION.source) + "0"])
+def test_a_cursor_of_nothing_is_no_page_of_tests(cursor: str) -> None:
+    """What names no test of this view opens nothing."""
+    assert cut_excerpt(OWNER, attestations_after=cursor) is None
+
+
+@pytest.mark.parametrize("cursor", ["x", "0", "-1", "01", "²", "1.0", "9" * 30, str(len(OWNER.life) + 1)])
+def test_a_number_of_no_step_is_no_page_of_steps(cursor: str) -> None:
+    """One spelling each, and no number beyond the last."""
+    assert cut_excerpt(OWNER, steps_before=cursor) is None
+
+
+def test_the_answer_counts_certificates_that_are_on_other_pages() -> None:
+    """How many are in force does not depend on how many are shown."""
+    whole = replace(MANY_TESTS, attestations=tuple(replace(one, state="issued") for one in MANY_TESTS.attestations))
+    page = Page(render_passport(whole, links=links_for(whole), excerpt=cut_excerpt(whole)))
+
+    assert "Yes: 12 certificates are in force." in page.text
 
 
 def test_an_ended_certificate_is_named_with_what_ended_it() -> None:
@@ -179,7 +282,7 @@ def test_simulated_evidence_is_labelled_before_everything_else() -> None:
 
     assert text.index("Simulated.") < text.index("Is it safe?")
     assert "Simulated." not in page_of(OWNER).text
-    assert "simulated" in page.all("tbody")[0].text
+    assert "simulated" in page.all("tbody")[-1].text
 
 
 def test_a_register_that_returned_to_the_maker_was_still_handed_over() -> None:
@@ -200,27 +303,30 @@ def test_early_steps_of_a_long_life_are_folded_away() -> None:
 
 
 def test_every_link_of_a_page_is_one_it_was_given() -> None:
-    """Proofs, other languages and the way home; no other address."""
-    proof = re.compile(rf"{SERIAL}/bundle/[0-9a-f]{{64}}/0\?key={KEY}")
+    """Proofs, other languages, the rest of the site, the short code, the verdict, our script; no other address."""
+    proof = re.compile(rf"{SERIAL}/bundle/[0-9a-f]{{16}}/0")
+    links = links_for(OWNER)
+    given = {"/", links.short, links.verdict, *(address for _, address in links.languages), *SITE_ADDRESSES.values()}
     others = {address for address in page_of(OWNER).addresses if not proof.fullmatch(address)}
 
-    assert {"/", "?lang=en", "?lang=de", "?lang=pt_BR"} == others
+    assert given | {"#main", "#q5", "/static/check.js"} == others
 
 
 def test_a_proof_that_the_reader_may_not_take_is_not_linked() -> None:
     """A stranger finds the certificate's proof and no link to a statement for members."""
     addresses = page_of(STRANGER).addresses
 
-    assert any(TESTED.statement in address for address in addresses)
-    assert not any(CORRECTION.statement in address for address in addresses)
-    assert any(CORRECTION.statement in address for address in page_of(OWNER).addresses)
+    assert any(TESTED.statement[:16] in address for address in addresses)
+    assert not any(CORRECTION.statement[:16] in address for address in addresses)
+    assert any(CORRECTION.statement[:16] in address for address in page_of(OWNER).addresses)
 
 
 def test_a_page_that_stands_alone_links_nothing() -> None:
     """Without any links the page still answers everything, and its code names the battery."""
     page = page_of(OWNER, links=PageLinks())
 
-    assert [] == page.addresses
+    assert ["#main", "#q5"] == page.addresses
+    assert [] == page.all("script")
     assert f"/{BATTERY}" in page.text
     assert "This view has no proof that you may take away." in page.text
 
@@ -276,10 +382,13 @@ def test_an_unknown_catalogue_is_our_mistake() -> None:
 
 def test_programs_get_the_same_content() -> None:
     """The document holds the whole view and the addresses of its proofs, and is plain JSON."""
-    document = msgspec.json.decode(msgspec.json.encode(passport_document(STRANGER, links_for(STRANGER))))
+    excerpt = cut_excerpt(STRANGER)
+    assert excerpt is not None
+    document = msgspec.json.decode(msgspec.json.encode(passport_document(excerpt, links_for(STRANGER))))
 
     assert DIGITAL_LINK == document["digital_link"]
     assert Audience.PUBLIC.value == document["passport"]["audience"]
+    assert {"life": None, "attestations": None} == document["more"]
     assert STRANGER == msgspec.convert(document["passport"], Passport)
     assert CORRECTION.statement not in [bundle["statement"] for bundle in document["bundles"]]
     assert TESTED.statement in [bundle["statement"] for bundle in document["bundles"]]

@@ -11,7 +11,6 @@ from cellvow.core.contracts.contract import (
     Contract,
     Count,
     Gtin,
-    Hash,
     Message,
     Provenance,
     Record,
@@ -56,10 +55,13 @@ class ModelRecord(Record, frozen=True, kw_only=True):
 
 
 class Backfill(Schema, frozen=True, kw_only=True):
-    """How the birth of a battery older than the ledger was reconstructed. Its message comes later."""
+    """That a birth was reconstructed because the battery is older than its record, from what, and how well known.
 
-    evidence_class: Term
-    evidence_root: Hash
+    It is the world's: nobody shall take a reconstructed birth for one that was recorded when it happened.
+    """
+
+    evidence_class: Annotated[Literal["estimated", "declared"], WORLD]
+    basis: Annotated[Term, WORLD]
 
 
 class BatteryRecord(Record, frozen=True, kw_only=True):
@@ -101,11 +103,12 @@ class RegisterModel(Message, frozen=True, kw_only=True):
 
 
 class RegisterBattery(Message, frozen=True, kw_only=True):
-    """Register one battery of a registered model: its birth on the ledger."""
+    """Register one battery of a registered model: its birth on the ledger, recorded as it happened or reconstructed."""
 
     battery: Annotated[Battery, WORLD]
     manufactured_on: Annotated[Day, WORLD]
     facility: Annotated[Term, WORLD]
+    backfill: Annotated[Backfill | None, WORLD] = None
 
     @property
     def subject(self) -> str:
@@ -184,7 +187,14 @@ def _register_battery(context: Context, message: RegisterBattery) -> list[Event]
                 provenance=context.provenance,
             ),
         )
-    return [{"type": "BatteryRegistered", "battery": message.battery}]
+    return [_birth_event(message)]
+
+
+def _birth_event(message: RegisterBattery) -> Event:
+    event: Event = {"type": "BatteryRegistered", "battery": message.battery}
+    if message.backfill is not None:
+        event["reconstructed"] = message.backfill.evidence_class
+    return event
 
 
 def derive_model(context: Context, message: RegisterModel) -> ModelRecord:
@@ -214,6 +224,7 @@ def derive_battery(context: Context, message: RegisterBattery) -> BatteryRecord:
         manufactured_on=message.manufactured_on,
         facility=message.facility,
         status="original",
+        backfill=message.backfill,
     )
 
 

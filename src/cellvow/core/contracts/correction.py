@@ -20,7 +20,6 @@ from cellvow.core.contracts.battery import (
     RegisterBattery,
     RegisterModel,
     battery_key,
-    derive_battery,
     derive_model,
     get_battery,
     model_key,
@@ -116,20 +115,21 @@ def _correct_battery(context: Context, message: CorrectStatement, replacement: R
     key = battery_key(replacement.battery)
     old = _get_corrected(context, message, BatteryRecord, key)
     require_day(replacement.manufactured_on)
+    # What was reconstructed is never made to look as if it had been recorded when it happened.
+    is_kept = old.backfill is None or replacement.backfill is not None
+    require(is_kept, Reason.MALFORMED_MESSAGE, field="backfill")
     new = msgspec.structs.replace(
         old,
         manufactured_on=replacement.manufactured_on,
         facility=replacement.facility,
+        backfill=replacement.backfill,
         provenance=context.provenance,
         version=old.version + 1,
         epoch=old.epoch + 1,  # certificates rest on the registration as it stood: they are invalidated
         corrects=old.provenance,
     )
-    require(
-        derive_battery(context, replacement).manufactured_on != old.manufactured_on
-        or replacement.facility != old.facility,
-        Reason.NOTHING_CHANGES,
-    )
+    stated = ("manufactured_on", "facility", "backfill")
+    require(any(getattr(new, name) != getattr(old, name) for name in stated), Reason.NOTHING_CHANGES)
     context.put(key, new)
 
 

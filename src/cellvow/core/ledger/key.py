@@ -95,6 +95,10 @@ def key_record_key(kid: bytes) -> str:
 
 
 _MARKS = r"^(0|[1-9a-f][0-9a-f]{0,255})\Z"
+_USUAL = re.compile(
+    rb'\{"marks":"(0|[1-9a-f][0-9a-f]{0,255})","statement":"([0-9a-z]*)","top":(0|[1-9][0-9]{0,14})\}\Z'
+)
+"""The canonical form of every record the ledger writes; others are left to the parser that explains."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +117,17 @@ def sequence_record_key(kid: bytes) -> str:
 
 def encode_sequence_record(record: SequenceRecord) -> bytes:
     """Canonical bytes of a sequence record."""
+    usual = f'{{"marks":"{record.marks:x}","statement":"{record.statement}","top":{record.top}}}'.encode()
+    if _USUAL.match(usual) is not None:
+        return usual
     return encode_document({"marks": f"{record.marks:x}", "statement": record.statement, "top": record.top})
 
 
 def parse_sequence_record(data: bytes) -> SequenceRecord:
     """The sequence record of canonical bytes; raises `Malformed`."""
+    usual = _USUAL.match(data)
+    if usual is not None:
+        return SequenceRecord(int(usual[3]), int(usual[1], 16), usual[2].decode("ascii"))
     document = parse_object(data)
     top, marks, statement = document.get("top"), document.get("marks"), document.get("statement")
     texts = isinstance(marks, str) and isinstance(statement, str)

@@ -62,6 +62,10 @@ class Reason(IntEnum):
     NOT_YOUR_STATEMENT = 801
     NOT_THE_CURRENT_STATEMENT = 802
     NOTHING_CHANGES = 803
+    VERDICT_EXISTS = 901
+    NOTHING_TO_ACCEPT = 902
+    TEST_OF_ANOTHER_BATTERY = 903
+    WRONG_DAY = 904
 
 
 RULES: dict[Reason, str] = {
@@ -114,6 +118,10 @@ RULES: dict[Reason, str] = {
     Reason.NOT_YOUR_STATEMENT: "only the organisation that made a statement may correct it",
     Reason.NOT_THE_CURRENT_STATEMENT: "the record does not stem from the statement named",
     Reason.NOTHING_CHANGES: "the replacement equals what it corrects",
+    Reason.VERDICT_EXISTS: "the organisation has recorded a verdict under this reference already",
+    Reason.NOTHING_TO_ACCEPT: "a verdict that accepts names the attestation it rests on",
+    Reason.TEST_OF_ANOTHER_BATTERY: "the attestation that the verdict rests on is about another battery",
+    Reason.WRONG_DAY: "a verdict is of a day that the calendar has, and that is not after this block's",
 }
 """One sentence per reason, in words a signer understands."""
 

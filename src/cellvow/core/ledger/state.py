@@ -5,19 +5,23 @@ SHA-256(0x10 || key hash || SHA-256(value)); any other is SHA-256(0x11 || left |
 storage: `StateTree` keeps the upper levels in one array and the keys below in packed buckets.
 """
 
-from bisect import bisect_left
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from cellvow.core.primitives.digest import DIGEST_LENGTH, Digest, domain_digest, sha256
+from cellvow.core.primitives.digest import DIGEST_LENGTH, Digest, sha256
 from cellvow.core.primitives.errors import VerificationError, ensure
 from cellvow.core.primitives.limits import STATE_PATH_LENGTH_MAX
 
 KEY_DOMAIN = "cellvow/state/key/v1"
+_KEY_PREFIX = KEY_DOMAIN.encode("ascii") + b"\0"
 EMPTY = Digest(bytes(32))
 _KEY_BITS = 256
-_BUCKET_KEYS = 8  # aimed at on building: short scans, and few levels to rehash per update
+_BUCKET_KEYS = 8  # of which a growing tree is given a quarter: short scans, and few hashes per update
+_FULL_KEYS = 8  # a bucket, on average, when the tree is built anew with more levels
 _LEVELS_MAX = 20
+_ENTRY = 2 * DIGEST_LENGTH
+_MANY = 2
 
 Entry = tuple[Digest, Digest]
 """(key hash, hash of the one-key subtree)."""
@@ -25,12 +29,12 @@ Entry = tuple[Digest, Digest]
 
 def key_hash(key: str) -> Digest:
     """Where a record lies in the map."""
-    return domain_digest(KEY_DOMAIN, key.encode("ascii"))
+    return Digest(hashlib.sha256(_KEY_PREFIX + key.encode("ascii")).digest())
 
 
 def entry_hash(hashed_key: bytes, value: bytes) -> Digest:
     """Hash of the subtree that holds this one record alone."""
-    return sha256(b"\x10", hashed_key, sha256(value))
+    return Digest(hashlib.sha256(b"\x10" + hashed_key + hashlib.sha256(value).digest()).digest())
 
 
 def branch_hash(left: bytes, right: bytes) -> Digest:
@@ -110,8 +114,41 @@ def _split(entries: Sequence[Entry], depth: int) -> int:
     return low
 
 
+def _bucket_root(bucket: bytes, depth: int) -> bytes:
+    """`_subtree` of a packed bucket whose keys agree in their first `depth` bits."""
+    last = len(bucket) - _ENTRY
+    if last <= 0:
+        return bucket[DIGEST_LENGTH:] or EMPTY
+    byte, mask = depth >> 3, 128 >> (depth & 7)
+    middle = 0 if bucket[byte] & mask else last + _ENTRY
+    if middle and bucket[last + byte] & mask:
+        middle = _ENTRY
+        while not bucket[middle + byte] & mask:
+            middle += _ENTRY
+    left, right = _bucket_root(bucket[:middle], depth + 1), _bucket_root(bucket[middle:], depth + 1)
+    return hashlib.sha256(b"\x11" + left + right).digest()
+
+
+def _put(bucket: bytes, hashed: bytes, entry: bytes) -> bytes:
+    """The packed bucket with the entry of this key put in its place."""
+    for at in range(0, len(bucket), _ENTRY):
+        known = bucket[at : at + DIGEST_LENGTH]
+        if known >= hashed:
+            rest = at + _ENTRY if known == hashed else at
+            return bucket[:at] + hashed + entry + bucket[rest:]
+    return bucket + hashed + entry
+
+
+def _unpack(bucket: bytes) -> list[Entry]:
+    """The entries of a packed bucket."""
+    return [
+        (Digest(bucket[at : at + DIGEST_LENGTH]), Digest(bucket[at + DIGEST_LENGTH : at + _ENTRY]))
+        for at in range(0, len(bucket), _ENTRY)
+    ]
+
+
 class StateTree:
-    """The tree over all records, in memory: buckets of entries below `levels` of inner nodes.
+    """The tree over all records, in memory: packed buckets of entries below `levels` of inner nodes.
 
     Rebuilt from the stored records at start; a node that fails after `update` must be rebuilt too.
     """
@@ -122,18 +159,20 @@ class StateTree:
 
     def _build(self, entries: Iterable[Entry], count: int) -> None:
         self.levels = max(0, min(_LEVELS_MAX, (max(1, count) // _BUCKET_KEYS).bit_length() - 1))
-        self._buckets: dict[int, list[Entry]] = {}
+        width, shift = 1 << self.levels, _KEY_BITS - self.levels
+        self._buckets = [b""] * width  # entries of 64 bytes, key hash || entry hash, in order of the key hashes
         self._count = 0
+        self._hashes = bytearray(2 * DIGEST_LENGTH * width)  # node n at 32 n: root 1, children 2n and 2n + 1
+        self._kinds = bytearray(2 * width)  # of each node: how many keys lie below it, 2 for any more
         for hashed, entry in entries:
-            self._buckets.setdefault(_prefix(hashed, self.levels), []).append((hashed, entry))
-            self._count += 1
-        width = 1 << self.levels
-        self._hashes = bytearray(64 * width)  # node n at [32n, 32n + 32): root 1, children 2n and 2n + 1
-        self._single = bytearray(2 * width)  # 1 where the subtree holds exactly one key
-        for number, bucket in self._buckets.items():
-            bucket.sort()
-            self._write_bucket(number)
-        self._rehash_all()
+            number = int.from_bytes(hashed, "big") >> shift
+            self._buckets[number] = _put(self._buckets[number], hashed, entry)
+        self._count = sum(map(len, self._buckets)) // _ENTRY
+        for number, bucket in enumerate(self._buckets):
+            if bucket:
+                self._write_bucket(number)
+        for node in range(width - 1, 0, -1):
+            self._combine(node)
 
     @property
     def root(self) -> Digest:
@@ -142,22 +181,24 @@ class StateTree:
 
     def update(self, entries: Mapping[Digest, Digest]) -> Digest:
         """The root after each key hash was given its new entry hash."""
+        buckets, shift = self._buckets, _KEY_BITS - self.levels
         touched: dict[int, None] = {}
         for hashed, entry in entries.items():
-            number = _prefix(hashed, self.levels)
-            bucket = self._buckets.setdefault(number, [])
-            place = bisect_left(bucket, hashed, key=lambda known: known[0])
-            if place < len(bucket) and bucket[place][0] == hashed:
-                bucket[place] = (hashed, entry)
-            else:
-                bucket.insert(place, (hashed, entry))
-                self._count += 1
+            number = int.from_bytes(hashed, "big") >> shift
+            bucket = buckets[number]
+            buckets[number] = changed = _put(bucket, hashed, entry)
+            self._count += (len(changed) - len(bucket)) // _ENTRY
             touched[number] = None
-        if self._count > _BUCKET_KEYS << (self.levels + 2) and self.levels < _LEVELS_MAX:
-            self._build([entry for bucket in self._buckets.values() for entry in bucket], 4 * self._count)
+        if self._count > _FULL_KEYS << self.levels and self.levels < _LEVELS_MAX:
+            self._build([entry for bucket in buckets for entry in _unpack(bucket)], 4 * self._count)
         else:
             self._rehash(touched)
         return self.root
+
+    def holds(self, hashed: bytes) -> bool:
+        """Whether there is a record of the key with this hash."""
+        bucket = self._buckets[_prefix(hashed, self.levels)]
+        return any(bucket[at : at + DIGEST_LENGTH] == hashed for at in range(0, len(bucket), _ENTRY))
 
     def prove(self, key: str, values: Mapping[bytes, bytes]) -> StateProof:
         """Proof that `key` has, or has not, a record; `values` gives the value hash of a key hash met instead."""
@@ -165,7 +206,7 @@ class StateTree:
         siblings: list[Digest] = []
         node = 1
         for depth in range(self.levels):
-            if self._single[node] or self._node(node) == EMPTY:
+            if self._kinds[node] != _MANY:
                 break
             step = _bit(hashed, depth)
             siblings.append(self._node(2 * node + 1 - step))
@@ -185,16 +226,15 @@ class StateTree:
     def _below(self, node: int) -> list[Entry]:
         level = node.bit_length() - 1
         first = (node << (self.levels - level)) - (1 << self.levels)
-        numbers = range(first, first + (1 << (self.levels - level)))
-        return [entry for number in numbers for entry in self._buckets.get(number, ())]
+        return _unpack(b"".join(self._buckets[first : first + (1 << (self.levels - level))]))
 
     def _node(self, node: int) -> Digest:
-        return Digest(bytes(self._hashes[32 * node : 32 * node + 32]))
+        return Digest(bytes(self._hashes[DIGEST_LENGTH * node : DIGEST_LENGTH * (node + 1)]))
 
     def _write_bucket(self, number: int) -> None:
         bucket, node = self._buckets[number], (1 << self.levels) + number
-        self._hashes[32 * node : 32 * node + 32] = _subtree(bucket, self.levels)
-        self._single[node] = len(bucket) == 1
+        self._hashes[DIGEST_LENGTH * node : DIGEST_LENGTH * (node + 1)] = _bucket_root(bucket, self.levels)
+        self._kinds[node] = min(len(bucket) // _ENTRY, _MANY)
 
     def _rehash(self, buckets: Iterable[int]) -> None:
         nodes: dict[int, None] = {}
@@ -208,21 +248,17 @@ class StateTree:
                 parents[node >> 1] = None
             nodes = parents
 
-    def _rehash_all(self) -> None:
-        for node in range((1 << self.levels) - 1, 0, -1):
-            self._combine(node)
-
     def _combine(self, node: int) -> None:
-        left, right = self._node(2 * node), self._node(2 * node + 1)
-        alone = (right == EMPTY and self._single[2 * node]) or (left == EMPTY and self._single[2 * node + 1])
-        self._single[node] = 1 if alone else 0
-        if left == EMPTY and right == EMPTY:
-            combined = EMPTY
-        elif alone:
-            combined = left if right == EMPTY else right
-        else:
-            combined = branch_hash(left, right)
-        self._hashes[32 * node : 32 * node + 32] = combined
+        """Hash a node from its children; a subtree that holds one key is that key's, at whatever depth."""
+        at = 2 * DIGEST_LENGTH * node
+        left, right = self._kinds[2 * node], self._kinds[2 * node + 1]
+        self._kinds[node] = kind = min(left + right, _MANY)
+        if kind == _MANY:
+            combined = hashlib.sha256(b"\x11" + self._hashes[at : at + 2 * DIGEST_LENGTH]).digest()
+            self._hashes[at >> 1 : (at >> 1) + DIGEST_LENGTH] = combined
+        elif kind:
+            at += 0 if left else DIGEST_LENGTH
+            self._hashes[DIGEST_LENGTH * node : DIGEST_LENGTH * (node + 1)] = self._hashes[at : at + DIGEST_LENGTH]
 
 
 def reference_root(entries: Mapping[Digest, Digest]) -> Digest:

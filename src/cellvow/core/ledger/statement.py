@@ -5,6 +5,7 @@ with payload `{"chain_id":..,"message":{..},"not_after_ms":..,"sequence":..}` as
 Batch: `[COSE_Sign1, seed, [message, ...]]` with payload `{"chain_id","count","mode","not_after_ms","root","sequence"}`.
 """
 
+import hashlib
 import re
 from dataclasses import dataclass
 from functools import cached_property
@@ -26,10 +27,16 @@ from cellvow.core.primitives.merkle import leaf_hash, tree_root
 SINGLE_CONTENT = "application/vnd.cellvow.message.v1+json"
 BATCH_CONTENT = "application/vnd.cellvow.batch.v1+json"
 BATCH_SUBJECT = "batch"
+SALT_DOMAIN = "cellvow/batch-salt/v1"
 SEED_LENGTH = 32
 MODES = ("atomic", "each")
 EDDSA = -8
 """COSE algorithm identifier of EdDSA (RFC 9053 section 2.2)."""
+SIGNATURE_LENGTH = 64
+_KID_LENGTH = 16
+_SMALLEST_LENGTH = (0, 24, 256)  # of a CBOR string, by the bytes its length takes (RFC 8949 section 4.2.1)
+_SINGLE_HEADER = encode_cbor({1: EDDSA, 3: SINGLE_CONTENT, 4: bytes(_KID_LENGTH), 15: 0})[: -_KID_LENGTH - 2]
+_CLAIMS = b"\x0f\xa2\x01"
 
 
 @dataclass(frozen=True)
@@ -65,7 +72,7 @@ class Envelope:
     @cached_property
     def signed_bytes(self) -> bytes:
         """The Sig_structure that the signature covers (RFC 9052 section 4.4)."""
-        return encode_cbor(["Signature1", self.protected, b"", self.payload])
+        return b"\x84jSignature1" + encode_cbor(self.protected) + b"\x40" + encode_cbor(self.payload)
 
     @cached_property
     def txid(self) -> Digest:
@@ -93,14 +100,35 @@ class Statement:
         """Whether one signature covers several messages."""
         return self.seed is not None
 
+    @cached_property
+    def salts(self) -> tuple[bytes | None, ...]:
+        """The salt of each message of a batch; None for a single statement, which needs none."""
+        return (None,) if self.seed is None else derive_salts(self.seed, len(self.messages))
+
     def salt(self, index: int) -> bytes | None:
         """The salt of message `index` of a batch; None for a single statement, which needs none."""
-        return None if self.seed is None else derive_salt(self.seed, index)
+        return self.salts[index]
 
 
 def derive_salt(seed: bytes, index: int) -> Digest:
     """32 bytes that blind message `index` of a batch, so that its neighbours' proofs do not reveal it."""
-    return keyed_digest(seed, "cellvow/batch-salt/v1", index.to_bytes(4, "big"))
+    return keyed_digest(seed, SALT_DOMAIN, index.to_bytes(4, "big"))
+
+
+def derive_salts(seed: bytes, count: int) -> tuple[Digest, ...]:
+    """`derive_salt` of the first `count` messages; HMAC's two keyed states (RFC 2104) are made once for all."""
+    if len(seed) != SEED_LENGTH:
+        return tuple(derive_salt(seed, index) for index in range(count))
+    key = seed.ljust(hashlib.sha256().block_size, b"\0")
+    inner = hashlib.sha256(bytes(byte ^ 0x36 for byte in key) + SALT_DOMAIN.encode("ascii") + b"\0")
+    outer = hashlib.sha256(bytes(byte ^ 0x5C for byte in key))
+    salts = []
+    for index in range(count):
+        within, around = inner.copy(), outer.copy()
+        within.update(index.to_bytes(4, "big"))
+        around.update(within.digest())
+        salts.append(Digest(around.digest()))
+    return tuple(salts)
 
 
 def batch_leaf(salt: bytes, message: bytes) -> Digest:
@@ -110,7 +138,8 @@ def batch_leaf(salt: bytes, message: bytes) -> Digest:
 
 def batch_root(seed: bytes, messages: tuple[bytes, ...]) -> Digest:
     """What the signature of a batch covers: the root over its salted messages."""
-    return tree_root([batch_leaf(derive_salt(seed, i), m) for i, m in enumerate(messages)])
+    salts = derive_salts(seed, len(messages))
+    return tree_root([batch_leaf(salt, message) for salt, message in zip(salts, messages, strict=True)])
 
 
 def encode_protected(kid: bytes, organisation: str, subject: str, content: str) -> bytes:
@@ -139,38 +168,103 @@ def parse_envelope(cose: bytes) -> Envelope:
     tagged = parse_cbor(cose)
     if not isinstance(tagged, Tagged):
         raise Malformed("a statement starts with CBOR tag 18, COSE_Sign1")
-    return _envelope(tagged)
+    return _envelope(tagged, cose)
 
 
 def parse_statement(data: bytes) -> Statement:
     """The statement of wire bytes, checked in form alone; raises `Malformed`. Signatures are checked elsewhere."""
     if len(data) > STATEMENT_BYTES_MAX:
         raise Malformed(f"statement of {len(data)} bytes: at most {STATEMENT_BYTES_MAX} are allowed")
+    plain = _plain_envelope(data)
+    if plain is not None:
+        return _single(data, plain)
     value = parse_cbor(data)
     if isinstance(value, Tagged):
-        return _single(data, _envelope(value))
+        return _single(data, _envelope(value, data))
     if isinstance(value, list) and len(value) == 3 and isinstance(value[0], Tagged):
         return _batch(data, _envelope(value[0]), value[1], value[2])
     raise Malformed("a statement is COSE_Sign1 (tag 18) or an array of it, a seed and messages")
 
 
-def _envelope(tagged: Tagged) -> Envelope:
+def _plain_envelope(data: bytes) -> Envelope | None:
+    """The envelope of a single statement read by its fixed bytes; None for all else, which the full parser judges."""
+    if data[:2] != b"\xd2\x84":
+        return None
+    protected, at = _byte_string(data, 2)
+    if data[at : at + 1] != b"\xa0":
+        return None
+    payload, at = _byte_string(data, at + 1)
+    signature, at = _byte_string(data, at)
+    if at != len(data) or len(signature) != SIGNATURE_LENGTH:
+        return None
+    return _opened(data, protected, payload, signature)
+
+
+def _byte_string(data: bytes, at: int) -> tuple[bytes, int]:
+    """The byte string at `at` in its one form, and where it ends: past the data where there is none."""
+    head, argument = data[at : at + 1], 0
+    if head == b"\x58":
+        argument, length = 1, data[at + 1] if at + 1 < len(data) else 0
+    elif head == b"\x59":
+        argument, length = 2, int.from_bytes(data[at + 1 : at + 3], "big")
+    else:
+        return b"", len(data) + 1
+    start = at + 1 + argument
+    if length < _SMALLEST_LENGTH[argument] or start + length > len(data):
+        return b"", len(data) + 1
+    return data[start : start + length], start + length
+
+
+def _envelope(tagged: Tagged, cose: bytes | None = None) -> Envelope:
+    """The envelope; `cose` are its bytes where they are known."""
     parts = tagged.value
     if not isinstance(parts, list) or len(parts) != 4:
         raise Malformed("COSE_Sign1 is an array of four")
     protected, unprotected, payload, signature = parts
     if not isinstance(protected, bytes) or not isinstance(payload, bytes) or not isinstance(signature, bytes):
         raise Malformed("protected header, payload and signature are byte strings")
-    if unprotected != {} or len(signature) != 64:
+    if unprotected != {} or len(signature) != SIGNATURE_LENGTH:
         raise Malformed("the unprotected header is empty and the signature has 64 bytes")
-    kid, organisation, subject, content = _header(protected)
+    return _opened(encode_cbor(tagged) if cose is None else cose, protected, payload, signature)
+
+
+def _opened(cose: bytes, protected: bytes, payload: bytes, signature: bytes) -> Envelope:
+    """The envelope of these parts, once header and payload are in their one form."""
+    kid, organisation, subject, content = _plain_header(protected) or _header(protected)
     members = parse_object(payload)
     parse_chain_id(_as_text(members.get("chain_id")))
     if not 1 <= _as_integer(members.get("sequence")) <= INTEGER_MAX:
         raise Malformed("a sequence starts at 1")
     if "not_after_ms" in members:
         _as_integer(members["not_after_ms"])
-    return Envelope(encode_cbor(tagged), protected, payload, signature, kid, organisation, subject, content, members)
+    return Envelope(cose, protected, payload, signature, kid, organisation, subject, content, members)
+
+
+def _plain_header(protected: bytes) -> tuple[bytes, str, str, str] | None:
+    """The header of a single statement read by its fixed bytes; None for all else, which the full parser judges."""
+    start = len(_SINGLE_HEADER)
+    claims = start + _KID_LENGTH
+    if protected[:start] != _SINGLE_HEADER or protected[claims : claims + 3] != _CLAIMS:
+        return None
+    organisation, at = _text_string(protected, claims + 3)
+    if protected[at : at + 1] != b"\x02":
+        return None
+    subject, at = _text_string(protected, at + 1)
+    if at != len(protected) or not organisation.isascii() or not subject.isascii():
+        return None
+    names = parse_organisation_id(organisation.decode("ascii")), parse_subject(subject.decode("ascii"))
+    return protected[start:claims], *names, SINGLE_CONTENT
+
+
+def _text_string(data: bytes, at: int) -> tuple[bytes, int]:
+    """Like `_byte_string`, for the bytes of a text of at most 255."""
+    head = data[at] if at < len(data) else 0
+    start, length = at + 1, head - 0x60
+    if head == 0x78 and at + 1 < len(data):
+        start, length = at + 2, data[at + 1]
+    if not (0 <= length < 24 or (head == 0x78 and length >= 24)) or start + length > len(data):
+        return b"", len(data) + 1
+    return data[start : start + length], start + length
 
 
 def _header(protected: bytes) -> tuple[bytes, str, str, str]:
@@ -180,7 +274,7 @@ def _header(protected: bytes) -> tuple[bytes, str, str, str]:
     content, kid, claims = header[3], header[4], header[15]
     if content not in (SINGLE_CONTENT, BATCH_CONTENT):
         raise Malformed(f"content type {str(content)[:60]!r} is unknown")
-    if not isinstance(kid, bytes) or len(kid) != 16:
+    if not isinstance(kid, bytes) or len(kid) != _KID_LENGTH:
         raise Malformed("label 4 (kid) has 16 bytes")
     if not isinstance(claims, dict) or list(claims) != [1, 2]:
         raise Malformed("label 15 has exactly claims 1 (organisation) and 2 (subject)")
@@ -207,7 +301,15 @@ def _single(data: bytes, envelope: Envelope) -> Statement:
     if envelope.content != SINGLE_CONTENT:
         raise Malformed("COSE_Sign1 alone is a single statement")
     check_payload(envelope)
-    return Statement(data, envelope, (encode_document(envelope.members["message"]),), "atomic", None)
+    return Statement(data, envelope, (_message_in(envelope),), "atomic", None)
+
+
+def _message_in(envelope: Envelope) -> bytes:
+    """The bytes of a single statement's message: what stands between its neighbours, as the payload is canonical."""
+    limit = "" if envelope.not_after_ms is None else f'"not_after_ms":{envelope.not_after_ms},'
+    before = f'{{"chain_id":"{envelope.chain_id}","message":'  # the identifier holds nothing that JSON escapes
+    after = f',{limit}"sequence":{envelope.sequence}}}'
+    return envelope.payload[len(before) : -len(after)]
 
 
 def _batch(data: bytes, envelope: Envelope, seed: Cbor, messages: Cbor) -> Statement:
@@ -220,9 +322,11 @@ def _batch(data: bytes, envelope: Envelope, seed: Cbor, messages: Cbor) -> State
     carried = _messages(messages)
     if members["count"] != len(carried):
         raise Malformed(f"the batch carries {len(carried)} messages and says {members['count']}")
-    if members["root"] != batch_root(seed, carried).hex():
+    statement = Statement(data, envelope, carried, str(members["mode"]), seed)
+    leaves = [batch_leaf(salt or b"", message) for salt, message in zip(statement.salts, carried, strict=True)]
+    if members["root"] != tree_root(leaves).hex():
         raise Malformed("the signed root is not the root of the messages carried")
-    return Statement(data, envelope, carried, str(members["mode"]), seed)
+    return statement
 
 
 def _messages(value: Cbor) -> tuple[bytes, ...]:

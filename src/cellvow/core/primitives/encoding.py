@@ -5,6 +5,7 @@ depth at most 16. Example: `{"battery":"01/04012345123456/21/LEAF-0001","mass_g"
 """
 
 import json
+from collections.abc import Iterable
 from typing import Never, TypeAlias, Union
 
 from cellvow.core.primitives.errors import Malformed
@@ -18,11 +19,7 @@ _DIGITS_MAX = 17  # a sign and the 16 digits of 2^53: keeps int() off million-di
 def encode_document(value: Json) -> bytes:
     """Canonical bytes of `value`; raises `Malformed` for what the profile cannot express."""
     _check(value, 1)
-    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
-    try:
-        return text.encode("utf-8")
-    except UnicodeEncodeError as error:
-        raise Malformed("a string holds half of a surrogate pair") from error
+    return _encode(value)
 
 
 def parse_document(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> Json:
@@ -34,16 +31,13 @@ def parse_document(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> Json:
     except UnicodeDecodeError as error:
         raise Malformed(f"not UTF-8 at byte {error.start}") from error
     try:
-        value: Json = json.loads(
-            text,
-            object_pairs_hook=_object,
-            parse_float=_refuse_number,
-            parse_int=_integer,
-            parse_constant=_refuse_number,
-        )
+        value: Json = _DECODER.decode(text)
     except (json.JSONDecodeError, RecursionError) as error:
         raise Malformed(f"not JSON: {_first_line(error)}") from error
-    if encode_document(value) != data:
+    # What was parsed has only members of the profile; with few brackets it cannot be too deep either.
+    if text.count("{") + text.count("[") >= DEPTH_MAX:
+        _check(value, 1)
+    if _encode(value) != data:
         raise Malformed("not in canonical form: sort the keys, drop white space, use the shortest spelling")
     return value
 
@@ -56,17 +50,28 @@ def parse_object(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> dict[str
     return value
 
 
+def _encode(value: Json) -> bytes:
+    try:
+        return _ENCODER.encode(value).encode("utf-8")
+    except UnicodeEncodeError as error:
+        raise Malformed("a string holds half of a surrogate pair") from error
+
+
 def _object(pairs: list[tuple[str, Json]]) -> dict[str, Json]:
     members = dict(pairs)
     if len(members) != len(pairs):
         raise Malformed("a key occurs twice in one object")
+    for key in members:
+        _check_key(key)
     return members
 
 
 def _integer(digits: str) -> int:
     if len(digits) > _DIGITS_MAX:
         raise Malformed(f"integer of {len(digits)} characters: |n| < 2^53 is required")
-    return int(digits)
+    value = int(digits)
+    _check_integer(value)
+    return value
 
 
 def _refuse_number(text: str) -> Never:
@@ -74,29 +79,45 @@ def _refuse_number(text: str) -> Never:
 
 
 def _check(value: object, depth: int) -> None:
-    if isinstance(value, str | bool | None):
+    kind = type(value)
+    if kind is str or isinstance(value, str | bool | None):
         return
     if isinstance(value, int):
-        if not -INTEGER_MAX <= value <= INTEGER_MAX:
-            raise Malformed(f"integer {value} is out of range: |n| < 2^53 is required")
+        _check_integer(value)
         return
     if depth > DEPTH_MAX:
         raise Malformed(f"nesting deeper than {DEPTH_MAX}")
     if isinstance(value, dict):
         for key in value:
-            if not isinstance(key, str) or not key.isascii():
-                raise Malformed(f"key {key!r} is not ASCII text")
-        _check_all(list(value.values()), depth + 1)
+            _check_key(key)
+        _check_all(value.values(), depth + 1)
     elif isinstance(value, list | tuple):
         _check_all(value, depth + 1)
     else:
-        raise Malformed(f"a {type(value).__name__} cannot be part of a document")
+        raise Malformed(f"a {kind.__name__} cannot be part of a document")
 
 
-def _check_all(values: list[object] | tuple[object, ...], depth: int) -> None:
+def _check_all(values: Iterable[object], depth: int) -> None:
     for value in values:
-        _check(value, depth)
+        if type(value) is not str:
+            _check(value, depth)
+
+
+def _check_key(key: object) -> None:
+    if not isinstance(key, str) or not key.isascii():
+        raise Malformed(f"key {key!r} is not ASCII text")
+
+
+def _check_integer(value: int) -> None:
+    if not -INTEGER_MAX <= value <= INTEGER_MAX:
+        raise Malformed(f"integer {value} is out of range: |n| < 2^53 is required")
 
 
 def _first_line(error: BaseException) -> str:
     return str(error).splitlines()[0] if str(error) else type(error).__name__
+
+
+_ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+_DECODER = json.JSONDecoder(
+    object_pairs_hook=_object, parse_float=_refuse_number, parse_int=_integer, parse_constant=_refuse_number
+)

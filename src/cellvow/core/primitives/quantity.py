@@ -9,9 +9,13 @@ CLASSES = ("measured", "estimated", "simulated", "declared")
 
 UNITS = {
     "capacity": "mAh",
+    "coulombic_efficiency": "ppm",
     "energy": "mWh",
     "resistance_10s": "uohm",
     "state_of_health": "permille",
+    "state_of_health_energy": "permille",
+    "state_of_health_first": "permille",
+    "state_of_health_resistance": "permille",
 }
 """Quantity -> unit of its scaled integer. A quantity joins with the first evidence that yields it."""
 

@@ -8,7 +8,7 @@ from typing import Any, Union
 
 import msgspec
 
-from cellvow.core.contracts import anchor, attestation, battery, correction, custody, organisation
+from cellvow.core.contracts import acceptance, anchor, attestation, battery, correction, custody, organisation
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import InvalidBlock
@@ -49,6 +49,7 @@ RULESETS = {
         anchor.CONTRACT,
         attestation.CONTRACT,
         correction.CONTRACT,
+        acceptance.CONTRACT,
     )
 }
 """Every ruleset ever shipped, by version."""

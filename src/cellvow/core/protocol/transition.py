@@ -238,7 +238,7 @@ def _context(read: Read, statement: Statement, index: int, key: KeyRecord, block
 
 
 def _digest_outcomes(statement: Statement, outcomes: tuple[bytes, ...]) -> Digest:
-    return outcome_digest(outcomes, [statement.salt(index) for index in range(len(outcomes))])
+    return outcome_digest(outcomes, statement.salts)
 
 
 def _overlay(read: Read, writes: Mapping[str, bytes]) -> Read:

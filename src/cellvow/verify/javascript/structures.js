@@ -193,12 +193,12 @@ const RESULTS = list((value, what) => {
   return { commitment: HASH(commitment, inside(what, "commitment")), quantity };
 });
 
-/** The commitments of an `IssueAttestation` message, or of one that a correction puts in place, in order. */
+/** The commitments of an attestation, of one that a correction puts in place, or of a recorded verdict, in order. */
 export function parseResults(message) {
   const isCorrection = message.type === "CorrectStatement";
   const attestation = isCorrection ? object(message.replacement, "The correction's replacement") : message;
-  const isAttestation = attestation.type === "IssueAttestation";
-  require(isAttestation, "There are disclosures, but the message is no IssueAttestation, nor the correction of one.");
+  const commits = attestation.type === "IssueAttestation" || message.type === "RecordVerdict";
+  require(commits, "There are disclosures, but the message is no attestation, correction of one, or verdict.");
   return RESULTS(attestation.results, "The attestation at results");
 }
 

@@ -5,10 +5,11 @@ from __future__ import annotations
 import pytest
 from msgspec.structs import replace
 
-from cellvow.core.contracts.battery import STATUSES, BatteryRecord, ModelRecord, battery_key, model_key
-from cellvow.core.contracts.contract import Message
+from cellvow.core.contracts.battery import STATUSES, Backfill, BatteryRecord, ModelRecord, battery_key, model_key
+from cellvow.core.contracts.contract import Message, encode_message
 from cellvow.core.contracts.register import REGISTERS, register_key
 from cellvow.core.ledger.rejection import Reason
+from cellvow.core.primitives.encoding import Json, parse_object
 from tests import messages
 from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World
 
@@ -58,6 +59,63 @@ def test_a_battery_is_born_original_with_its_model_and_no_history() -> None:
 
     assert (record.status, record.gtin, record.epoch, record.version) == (STATUSES[0], messages.GTIN, 0, 1)
     assert (record.part_of, record.parts, record.backfill, record.corrects) == (None, (), None, None)
+
+
+def test_a_battery_older_than_its_record_is_born_marked_as_reconstructed() -> None:
+    """Evidence class and basis stand in its record, the event says so; in all else it is a birth."""
+    world = World()
+    world.accept(world[MAKER].key.sign(messages.model()))
+    outcome = world.submit(world[MAKER].key.sign(messages.reconstructed()))
+    record = world.record(BatteryRecord, battery_key(messages.BATTERY))
+
+    assert record.backfill == Backfill(evidence_class="estimated", basis="type plate")
+    assert list(outcome.events) == [
+        {"type": "BatteryRegistered", "battery": messages.BATTERY, "reconstructed": "estimated"}
+    ]
+    assert (record.status, record.epoch) == (STATUSES[0], 0)
+    assert all(register_key(one, messages.BATTERY) in world.state.records for one in REGISTERS)
+
+
+def test_a_birth_that_was_recorded_as_it_happened_says_nothing_of_reconstruction() -> None:
+    """Control: neither its record nor its event."""
+    world = World()
+    world.accept(world[MAKER].key.sign(messages.model()))
+    outcome = world.submit(world[MAKER].key.sign(messages.battery()))
+
+    assert list(outcome.events) == [{"type": "BatteryRegistered", "battery": messages.BATTERY}]
+
+
+def test_a_battery_is_not_born_twice_by_reconstruction() -> None:
+    """A registered battery cannot enter again as an old one."""
+    world = World()
+    world.accept(world[MAKER].key.sign(messages.model()), world[MAKER].key.sign(messages.battery()))
+
+    assert submit(world, MAKER, messages.reconstructed()) is Reason.BATTERY_EXISTS
+
+
+@pytest.mark.parametrize(
+    "backfill",
+    [
+        {},
+        {"basis": "type plate"},
+        {"evidence_class": "estimated"},
+        {"evidence_class": "measured", "basis": "type plate"},
+        {"evidence_class": "simulated", "basis": "type plate"},
+        {"evidence_class": "estimated", "basis": ""},
+        {"evidence_class": "estimated", "basis": "x" * 65},
+        {"evidence_class": "estimated", "basis": "type plate", "more": 1},
+        None,
+    ],
+    ids=str,
+)
+def test_a_reconstruction_is_whole_or_malformed(backfill: dict[str, Json] | None) -> None:
+    """Both parts; nobody measured a birth; and null is no second spelling of absence."""
+    world = World()
+    world.accept(world[MAKER].key.sign(messages.model()))
+    document = {**parse_object(encode_message(messages.battery())), "backfill": backfill}
+    statement = world[MAKER].key.sign(document, subject=messages.BATTERY)
+
+    assert world.submit(statement).reason is Reason.MALFORMED_MESSAGE
 
 
 def test_a_battery_of_a_model_of_another_is_a_clone() -> None:

@@ -101,6 +101,30 @@ def test_a_corrected_birth_keeps_life_and_registers() -> None:
     assert registers == {k: v for k, v in told.world.state.records.items() if k.startswith("custody/")}
 
 
+def test_a_birth_can_be_marked_as_reconstructed_later() -> None:
+    """Who forgot the mark adds it; who mistyped what it rests on mends that. Certificates are invalidated each time."""
+    told = Told()
+    marked = told.correct(told.battery, replace(messages.battery(), backfill=messages.reconstructed().backfill))
+    first = told.battery_record
+    told.correct(marked, replace(messages.battery(), backfill=messages.reconstructed(basis="invoice").backfill))
+    second = told.battery_record
+
+    assert first.backfill is not None
+    assert second.backfill is not None
+    assert (first.backfill.basis, second.backfill.basis) == ("type plate", "invoice")
+    assert (first.epoch, second.epoch) == (1, 2)
+
+
+def test_the_mark_of_a_reconstructed_birth_is_never_taken_away() -> None:
+    """A correction does not launder an old battery into one that was recorded when it was made."""
+    told = Told()
+    marked = told.correct(told.battery, replace(messages.battery(), backfill=messages.reconstructed().backfill))
+    outcome = told.world.submit(told.world[MAKER].key.sign(messages.correction(marked, MOVED)))
+
+    assert (outcome.reason, dict(outcome.facts)) == (Reason.MALFORMED_MESSAGE, {"field": "backfill"})
+    assert told.battery_record.backfill is not None
+
+
 def test_a_corrected_certificate_keeps_its_reference() -> None:
     """The threshold is the corrected one, the number the issuer's."""
     told = Told()

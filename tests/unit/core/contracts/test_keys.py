@@ -31,6 +31,7 @@ SOUND: dict[str, Message] = {
     "Anchor": messages.anchor(),
     "IssueAttestation": messages.declaration(),
     "RevokeAttestation": messages.revocation(),
+    "RecordVerdict": messages.verdict(),
     "CorrectStatement": messages.correction(World().blocks[0].statements[0], messages.model()),
     "RegisterKey": World()[MAKER].register_key(make_signer(MAKER, "second")),
     "RevokeKey": messages.revoke_key(make_signer(MAKER, "operational")),

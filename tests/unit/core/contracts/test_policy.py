@@ -163,7 +163,7 @@ def test_a_policy_that_is_too_large_as_data_is_not_encoded() -> None:
 REFUSED = {
     "": "expected 'policy', found the end of the text",
     "policy all": "cannot name a policy",
-    "policy " + "p" * 41: "at most 40",
+    "policy " + "p" * 65: "at most 64",
     "policy p facts clause c: true": "cannot name a fact",
     "policy p facts N: integer": "lower case",
     "policy p facts n: float": "a type",

@@ -124,6 +124,11 @@ def _revoked_certificate(world: World) -> Statement:
     return world[LABORATORY].key.sign(messages.revocation())
 
 
+def _recorded_twice(world: World) -> Statement:
+    world.accept(world[BUYER].key.sign(messages.verdict()))
+    return world[BUYER].key.sign(messages.verdict())
+
+
 CERTIFICATE = messages.certificate("CERT-2")
 CASES: dict[Reason, Case] = {
     Reason.MALFORMED: lambda world: world[MAKER].key.sign(messages.model()).data + b"\x00",
@@ -184,6 +189,10 @@ CASES: dict[Reason, Case] = {
     Reason.NOT_YOUR_STATEMENT: _correction_by(CARMAKER),
     Reason.NOT_THE_CURRENT_STATEMENT: _correct_never_made,
     Reason.NOTHING_CHANGES: _correct_nothing,
+    Reason.VERDICT_EXISTS: _recorded_twice,
+    Reason.NOTHING_TO_ACCEPT: by(BUYER, replace(messages.verdict(), attestation=None)),
+    Reason.TEST_OF_ANOTHER_BATTERY: by(BUYER, messages.verdict(identifier=messages.OTHER_BATTERY)),
+    Reason.WRONG_DAY: by(BUYER, replace(messages.verdict(), as_of="2026-01-02")),
 }
 UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE}
 """A second fence: no message of today can make a record this large. Provoked below without one."""

@@ -9,6 +9,7 @@ from cellvow.core.contracts.policy.evaluation import (
     Evaluation,
     Step,
     Verdict,
+    derive_cited,
     evaluate_policy,
     verify_evaluation,
 )
@@ -17,9 +18,11 @@ from cellvow.core.contracts.policy.facts import Facts, Stated
 from cellvow.core.contracts.policy.language import Clause, Expression, FactType, Policy, PolicyError
 from cellvow.core.contracts.policy.layout import render_policy
 from cellvow.core.contracts.policy.parser import parse_policy
+from cellvow.core.contracts.policy.record import EVALUATION_BYTES_MAX, decode_evaluation, encode_evaluation
 
 __all__ = [
     "Clause",
+    "EVALUATION_BYTES_MAX",
     "Evaluation",
     "Expression",
     "FactType",
@@ -29,7 +32,10 @@ __all__ = [
     "Stated",
     "Step",
     "Verdict",
+    "decode_evaluation",
     "decode_policy",
+    "derive_cited",
+    "encode_evaluation",
     "encode_policy",
     "evaluate_policy",
     "explain_evaluation",

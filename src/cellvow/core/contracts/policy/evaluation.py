@@ -90,13 +90,21 @@ def verify_evaluation(policy: Policy, evaluation: Evaluation) -> Verdict:
 
     Raises `VerificationError` otherwise. That the statements cited say what is cited is for whoever holds them.
     """
+    if evaluate_policy(policy, derive_cited(evaluation)) != evaluation:
+        raise VerificationError("the explanation is not what the policy says of the facts it cites")
+    return evaluation.verdict
+
+
+def derive_cited(evaluation: Evaluation) -> dict[str, tuple[Stated, ...]]:
+    """Every fact that the evaluation looked up, with all that is recorded of it; one with no entry is left out.
+
+    Raises `VerificationError` where it cites a fact in two ways.
+    """
     cited: dict[str, tuple[Stated, ...]] = {}
     for step in _walk(evaluation.clauses):
         if step.fact and step.sources is not None and cited.setdefault(step.fact, step.sources) != step.sources:
             raise VerificationError(f"the explanation cites {step.fact} in two ways")
-    if evaluate_policy(policy, cited) != evaluation:
-        raise VerificationError("the explanation is not what the policy says of the facts it cites")
-    return evaluation.verdict
+    return cited
 
 
 def _walk(steps: Sequence[Step]) -> list[Step]:

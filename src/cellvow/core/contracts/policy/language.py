@@ -42,7 +42,7 @@ QUANTIFIERS = ("all", "any", "count", "sum", "min", "max")
 RESERVED = ("clause", "and", "or", "not", "in", *QUANTIFIERS, "it", "true", "false")
 """Words that cannot name a fact, a clause or a policy."""
 
-NAME_PATTERN = r"[a-z][a-z0-9_]{0,39}"
+NAME_PATTERN = r"[a-z][a-z0-9_]{0,63}"
 WORD_PATTERN = r"[A-Za-z0-9][A-Za-z0-9 ._:+/-]{0,63}"
 CITATION_PATTERN = r"[A-Za-z0-9(][ !#-\[\]-~]{0,199}"
 

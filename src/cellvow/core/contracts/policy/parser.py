@@ -82,7 +82,7 @@ class _Parser:
         if self.next.text in RESERVED:
             self.fail(f"'{self.next.text}' is a word of the language and cannot name a {what}", self.next)
         if re.fullmatch(NAME_PATTERN, self.next.text) is None:
-            self.fail("a name has at most 40 characters", self.next)
+            self.fail("a name has at most 64 characters", self.next)
         return self.take()
 
     def number(self) -> int:

@@ -1,0 +1,39 @@
+"""What holds a row back, as people found it with a profiler: text by name, nothing computed."""
+
+EXPLANATIONS = {
+    "ledger.single": """
+What holds it back: one Python interpreter runs on one core. The bound lets both cores share all of an event; here the
+second core gets the signature checks, which a process of their own makes while the block before is applied, and what
+SQLite does outside the interpreter. With a check of C and a rest of R the most that leaves is 1 / R, which is (C + R)
+/ 2R of the bound: about 0.62 with 64 and 250 us. Of R, parsing a statement takes about 50 us (30 of it its JSON,
+decoded and written again to see that it is the one form), the signer's key and sequence, the contract, the outcome
+and the log about 110, the authenticated map 20, SQLite's statements 40. Outside R stand a future and the queue for
+each sender's answer, about 10 us, and the interpreter's search for cyclic garbage: with thousands of statements
+waiting it took 40 to 80 us an event more, seen by switching it off.
+""",
+    "ledger.batch": """
+What holds it back: everything but the signature is done for each message. Of about 95 us, its place in the batch's
+tree takes 5, decoding it and writing it again to see that it is the one form 6, its outcome 8, its contract with the
+records it reads and writes and all the rest of the transition about 40, its part of the authenticated map 17, SQLite's
+own work on records, leaves and statements 20. The bound does the last of these alone, in the order of its key.
+""",
+    "proof.bundle_bytes_with_state": """
+What holds it back: the product proves three records of an attestation's state, the signer's key, the attestation and
+the battery. The key's record alone has over 800 bytes, since it lists what the key may sign, and each record brings its
+own path of siblings although the upper ones are the same for all three. Sharing them would need a new bundle format.
+""",
+    "proof.verify": """
+Where the time goes besides the signatures: reading the bundle, about 100 CBOR values, and its ten JSON documents, each
+decoded and written again to see that it is the one form. Each level of the Merkle paths costs one hash and hardly
+shows.
+""",
+    "fsck": """
+What holds it back: the same as for `ledger.single`. The signatures of the next block are checked by a second process
+while a block is applied; parsing and applying stay on one core.
+""",
+    "passport.page": """
+What holds it back: the batteries of this ledger were registered in batches of 500, and each fact of a page is read from
+its signed statement. The row of a batch holds all its messages, and finding one of them decodes those before it; a page
+has eight. The hello-world says two words from memory.
+""",
+}

@@ -1,0 +1,22 @@
+"""The desk as the areas of a site: what `cellvow serve` adds where it serves a workspace."""
+
+from collections.abc import Callable
+
+from cellvow.api.access import Access
+from cellvow.api.desk import DeskPages
+from cellvow.api.desk_door import Door
+from cellvow.api.desk_exchange import ExchangePages
+from cellvow.api.desk_papers import PaperPages
+from cellvow.workspace.desk import Desk
+
+
+def desk_areas(
+    desk: Desk, access: Access, clock: Callable[[], int], origin: str | None = None
+) -> tuple[DeskPages, PaperPages, ExchangePages]:
+    """All pages of a desk, behind one door. `origin` is what codes and links lead to, else what a client used."""
+    door = Door(access, clock)
+    return (
+        DeskPages(desk, door),
+        PaperPages(desk, door, origin),
+        ExchangePages(desk.exchange, desk.handovers, door, clock, origin),
+    )

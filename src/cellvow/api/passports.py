@@ -1,0 +1,267 @@
+"""The list of batteries, passports at their Digital Link path and short code, bundles to take away."""
+
+import re
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
+from typing import Protocol
+from urllib.parse import urlencode
+
+import msgspec
+from fastapi import APIRouter, Request, Response
+from starlette.concurrency import run_in_threadpool
+
+from cellvow.api.access import Access
+from cellvow.api.guard import BodyRule
+from cellvow.api.kept_pages import KeptPages
+from cellvow.api.negotiation import HTML_UTF8 as HTML
+from cellvow.api.negotiation import JSON, answer_body, choose_language, wants_json
+from cellvow.api.problems import Refusal
+from cellvow.core.primitives.errors import Malformed
+from cellvow.core.primitives.identifier import BatteryId, is_gtin, parse_battery_id
+from cellvow.passport.digital_link import encode_digital_link, parse_origin
+from cellvow.passport.short_code import derive_short_code, parse_short_code, write_short_code
+from cellvow.passport.view import Audience, Reader, as_reader
+from cellvow.web import (
+    LOCALES,
+    BatteryEntry,
+    Excerpt,
+    IndexLinks,
+    PageLinks,
+    Problem,
+    bundle_file_name,
+    cut_excerpt,
+    passport_document,
+    render_index,
+    render_passport,
+)
+from cellvow.workspace.passports import Viewed
+
+PAGE_LENGTH = 50
+"""Batteries on one page of the list."""
+INDEX_MAX = 10_000
+"""Above every index a batch can have; a longer number in an address is no index."""
+BATTERY_PATH = "/01/{gtin}/21/{serial}"
+CURSOR_PARAMETERS = ("before", "after")
+"""The statement before which steps of a life are shown, and that after which attestations are."""
+STATEMENT_LETTERS = 16
+"""So much of a statement's digest names it in an address, where no other of the same passport begins alike."""
+_DIGEST_START = re.compile(rf"[0-9a-f]{{{STATEMENT_LETTERS},64}}\Z")
+
+
+class PassportSource(Protocol):
+    """Where pages get their content from. Everything it gives is already what the reader may see."""
+
+    def batteries(self, after: str, limit: int) -> Sequence[BatteryId]:
+        """At most `limit` batteries whose identifier sorts above `after`, in order."""
+        ...
+
+    def batteries_of_code(self, code: str, limit: int) -> Sequence[BatteryId]:
+        """At most `limit` batteries with a short code, in order."""
+        ...
+
+    def view(self, battery: str, who: Reader) -> Viewed | None:
+        """The passport and its proofs, or None where the ledger knows no such battery."""
+        ...
+
+    def bundle(self, battery: str, statement: str, index: int, who: Reader) -> bytes | None:
+        """A bundle, or None where the passport names no such statement or the reader may not take it."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class PassportPages:
+    """The pages of one node's batteries.
+
+    `origin` is what QR codes lead to (`https://HOST`), else the address a client used; `witness_note` is that of
+    `PageLinks`; `has_verdicts` says whether this node gives verdicts, so that pages can lead to them. `kept` holds
+    strangers' passports while the ledger stays as it is.
+    """
+
+    source: PassportSource
+    access: Access
+    origin: str | None = None
+    witness_note: str | None = None
+    has_verdicts: bool = False
+    kept: KeptPages | None = None
+
+    def routes(self) -> APIRouter:
+        """The list, each passport at its Digital Link path and its short code, and its bundles."""
+        router = APIRouter()
+        for path, endpoint in (
+            ("/", self.index),
+            ("/s/{code}", self.short),
+            (BATTERY_PATH, self.passport),
+            (BATTERY_PATH + "/bundle/{statement}/{index}", self.bundle),
+        ):
+            router.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None)
+        return router
+
+    def bodies(self) -> Sequence[BodyRule]:
+        """None: passports are only read."""
+        return ()
+
+    def index(self, request: Request) -> Response:
+        """The list, a page of it at a time; `?after=` is the last battery of the page before."""
+        after = request.query_params.get("after", "")
+        if after:
+            parse_battery(after)
+        found = self.source.batteries(after, PAGE_LENGTH + 1)
+        shown, last = found[:PAGE_LENGTH], len(found) <= PAGE_LENGTH
+        more = None if last else localised("/", request, after=shown[-1])
+        first = localised("/", request) if after else None
+        links = IndexLinks(localised("/", request), first, more, language_links("/", after=after))
+        return self._list(request, shown, links)
+
+    def short(self, request: Request, code: str) -> Response:
+        """Lead on to the battery of a short code; where two share it, list both."""
+        try:
+            parsed = parse_short_code(code)
+        except Malformed as error:
+            raise Refusal(Problem.SHORT_CODE) from error
+        found = self.source.batteries_of_code(parsed, PAGE_LENGTH)
+        if not found:
+            raise Refusal(Problem.NOT_A_BATTERY)
+        if len(found) == 1:
+            location = localised(f"/{found[0]}", request)
+            return Response(b"", 302, {"Location": location, "Cache-Control": "no-cache"})
+        links = IndexLinks(localised("/", request), None, None, language_links(f"/s/{parsed}"), is_shared_code=True)
+        return self._list(request, found, links)
+
+    async def passport(self, request: Request, gtin: str, serial: str) -> Response:
+        """One passport, as HTML or JSON; `?before=` and `?after=` turn to earlier steps and further attestations."""
+        if self.kept is None or not self.access.is_stranger(request):
+            return await run_in_threadpool(self._passport, request, gtin, serial)
+        version = self.kept.now()
+        answer = self.kept.find(request, version)
+        if answer is None:
+            answer = await run_in_threadpool(self._passport, request, gtin, serial)
+            self.kept.keep(request, version, answer)
+        return answer
+
+    def _passport(self, request: Request, gtin: str, serial: str) -> Response:
+        battery, reader, viewed = self.view(request, gtin, serial, "passport")
+        before, after = (request.query_params.get(name, "") for name in CURSOR_PARAMETERS)
+        excerpt = cut_excerpt(viewed.passport, before, after)
+        if excerpt is None:
+            raise Refusal(Problem.CURSOR)
+        links = self._links(request, battery, viewed, excerpt)
+        is_private = reader.audience is not Audience.PUBLIC
+        if wants_json(request):
+            body = encode_answer(passport_document(excerpt, links))
+            return answer_body(request, body, JSON, is_private=is_private)
+        page = render_passport(viewed.passport, locale=choose_language(request), links=links, excerpt=excerpt)
+        return answer_body(request, page.encode(), HTML, is_private=is_private)
+
+    def bundle(self, request: Request, gtin: str, serial: str, statement: str, index: str) -> Response:
+        """One bundle, as a file."""
+        battery = parse_battery(f"01/{gtin}/21/{serial}")
+        reader = as_reader(self.access.reader(request, battery, "bundle"))
+        number = int(index) if index.isascii() and index.isdigit() and len(index) <= 5 else INDEX_MAX
+        if _DIGEST_START.match(statement) is None or number >= INDEX_MAX:
+            raise Refusal(Problem.NO_PROOF)
+        digest = statement if len(statement) == 64 else self._whole_digest(battery, reader, statement, number)
+        bundle = self.source.bundle(battery, digest, number, reader)
+        if bundle is None:
+            raise Refusal(Problem.NO_PROOF)
+        name = bundle_file_name(serial, digest, number)
+        headers = {"Content-Disposition": f'attachment; filename="{name}"', "Cache-Control": "no-store"}
+        return Response(bundle, 200, headers, "application/octet-stream")
+
+    def view(self, request: Request, gtin: str, serial: str, route: str) -> tuple[BatteryId, Reader, Viewed]:
+        """The battery of an address as this request may see it; raises `Refusal` (404) where there is none."""
+        battery = parse_battery(f"01/{gtin}/21/{serial}")
+        reader = as_reader(self.access.reader(request, battery, route))
+        viewed = self.source.view(battery, reader)
+        if viewed is None:
+            raise Refusal(Problem.NOT_A_BATTERY)
+        return battery, reader, viewed
+
+    def _whole_digest(self, battery: BatteryId, reader: Reader, start: str, index: int) -> str:
+        viewed = self.source.view(battery, reader)
+        proofs = () if viewed is None else viewed.proofs
+        found = [statement for statement, place in proofs if place == index and statement.startswith(start)]
+        if len(found) != 1:
+            raise Refusal(Problem.NO_PROOF)
+        return found[0]
+
+    def _list(self, request: Request, shown: Sequence[BatteryId], links: IndexLinks) -> Response:
+        is_owner = self.access.is_owner(request)
+        if wants_json(request):
+            body = encode_answer({"batteries": [f"/{battery}" for battery in shown], "more": links.more})
+            return answer_body(request, body, JSON, is_private=is_owner)
+        entries = [BatteryEntry(one[3:17], one[21:], localised(f"/{one}", request)) for one in shown]
+        page = render_index(entries, locale=choose_language(request), links=links)
+        return answer_body(request, page.encode(), HTML, is_private=is_owner)
+
+    def _links(self, request: Request, battery: BatteryId, viewed: Viewed, excerpt: Excerpt) -> PageLinks:
+        path, origin = f"/{battery}", self.origin or origin_of(request)
+        before, after = (request.query_params.get(name, "") for name in CURSOR_PARAMETERS)
+        short = f"/s/{write_short_code(derive_short_code(battery))}"
+        links = PageLinks(
+            digital_link=None if origin is None else encode_digital_link(battery, origin),
+            bundle_of=bundle_addresses(battery, viewed),
+            home=localised("/", request),
+            languages=language_links(path, before=before, after=after),
+            witness_note=self.witness_note,
+            short=short if origin is None else f"{origin}{short}",
+            verdict=localised(f"{path}/verdict", request) if self.has_verdicts else None,
+            words=f"/verify/words?lang={choose_language(request)}",
+            newest=localised(path, request) if excerpt.is_later else None,
+        )
+        steps, tests = excerpt.steps_cursor, excerpt.attestations_cursor
+        return replace(
+            links,
+            earlier_steps=None if steps is None else localised(path, request, before=steps, after=after),
+            more_attestations=None if tests is None else localised(path, request, before=before, after=tests),
+        )
+
+
+def bundle_addresses(battery: BatteryId, viewed: Viewed) -> Callable[[str, int], str | None]:
+    """The address of each bundle that the reader may take, relative to the passport's own address."""
+    serial = battery[21:]
+    starts = Counter((statement[:STATEMENT_LETTERS], index) for statement, index in viewed.proofs)
+
+    def bundle_of(statement: str, index: int) -> str | None:
+        if (statement, index) not in viewed.proofs:
+            return None
+        start = statement[:STATEMENT_LETTERS]
+        return f"{serial}/bundle/{start if starts[start, index] == 1 else statement}/{index}"
+
+    return bundle_of
+
+
+def parse_battery(text: str) -> BatteryId:
+    """The battery of an address; raises `Refusal` (404) naming what is wrong with it."""
+    try:
+        return parse_battery_id(text)
+    except Malformed as error:
+        gtin = re.match(r"01/([0-9]{14})/21/", text)
+        is_mistyped = gtin is not None and not is_gtin(gtin[1])
+        raise Refusal(Problem.CHECK_DIGIT if is_mistyped else Problem.IDENTIFIER) from error
+
+
+def origin_of(request: Request) -> str | None:
+    """The address that the client used, or None where what it says of that is no address."""
+    try:
+        return parse_origin(f"{request.url.scheme}://{request.headers.get('host', '')}")
+    except Malformed:
+        return None
+
+
+def localised(path: str, request: Request, **parameters: str) -> str:
+    """A path with its parameters, in the language that was asked for by name, if any."""
+    asked = request.query_params.get("lang", "")
+    kept = {name: value for name, value in (*parameters.items(), ("lang", asked if asked in LOCALES else "")) if value}
+    return f"{path}?{urlencode(kept)}" if kept else path
+
+
+def language_links(path: str, **parameters: str) -> tuple[tuple[str, str], ...]:
+    """(catalogue, address) of the same page in each language."""
+    kept = {name: value for name, value in parameters.items() if value}
+    return tuple((language, f"{path}?{urlencode({**kept, 'lang': language})}") for language in LOCALES)
+
+
+def encode_answer(document: object) -> bytes:
+    """A JSON answer, with a line break at its end."""
+    return msgspec.json.encode(document) + b"\n"

@@ -1,0 +1,254 @@
+"""The stops of the tour: one battery's way from the plant to the end, and what its passport answers at each.
+
+A stop asks one question of one kind of reader. Its answer is derived from the passport that the reader may see, never
+written down here; what the product cannot record yet is a stop without a rule, and is drawn as one.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from enum import Enum
+
+from markupsafe import Markup
+
+from cellvow.core.contracts.register import RESPONSIBILITY
+from cellvow.passport.view import Attested, Measured, Passport, Register, Source
+from cellvow.web import answers
+from cellvow.web.catalogue import clean_foreign
+from cellvow.web.vocabulary import CURVE_QUANTITY
+from cellvow.web.wording import Wording
+
+_DECLARED, _SIMULATED, _ISSUED = "declared", "simulated", "issued"
+_ACCEPTED = "HandoverAccepted"
+
+
+class State(Enum):
+    """How far a stop can be answered now."""
+
+    ANSWERED = "answered"
+    WITHHELD = "withheld"
+    """Not shown to this reader, whether there is anything or not."""
+    OPEN = "open"
+    """Nothing of the kind is recorded for this battery."""
+    UNBUILT = "unbuilt"
+    """The product cannot record it yet."""
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a stop says: sentences, the first of which is the answer, and who signed for it."""
+
+    state: State
+    sentences: tuple[Markup, ...]
+    source: Source | None = None
+
+
+Rule = Callable[[Passport, Wording], Answer]
+
+
+@dataclass(frozen=True, slots=True)
+class Stop:
+    """One stop. Its texts are `stop.NAME.PART` in the catalogues, its picture is the macro of that name.
+
+    `leads_to` is where more can be checked than the proof alone: a path, with `{battery}` filled in.
+    """
+
+    name: str
+    rule: Rule | None = None
+    leads_to: str | None = None
+
+    @property
+    def is_built(self) -> bool:
+        """Whether the product can answer it."""
+        return self.rule is not None
+
+
+def derive_answer(stop: Stop, passport: Passport | None, wording: Wording) -> Answer:
+    """What the stop says of a battery, or of none."""
+    if stop.rule is None:
+        return Answer(State.UNBUILT, (wording.catalogue.text(f"stop.{stop.name}.missing"),))
+    if passport is None:
+        return Answer(State.OPEN, (wording.catalogue.text("tour.no_battery"),))
+    return stop.rule(passport, wording)
+
+
+def _made(passport: Passport, wording: Wording) -> Answer:
+    """The birth: what it is and who says so."""
+    built, model = answers.find_fact(passport, "manufactured_on"), answers.find_fact(passport, "model")
+    if built is None:
+        return _open(wording)
+    text = wording.catalogue.text
+    what = passport.serial if model is None else clean_foreign(str(model.value))
+    said = [text("tour.made.answer", model=what, day=wording.written_day(str(built.value)), name=built.source.name)]
+    if passport.backfill is not None:
+        said.append(text("tour.made.reconstructed", basis=passport.backfill.basis))
+    if built.corrected_from is not None:
+        said.append(text("tour.made.corrected", day=wording.written_day(str(built.corrected_from))))
+    return Answer(State.ANSWERED, tuple(said), built.source)
+
+
+def _tested(passport: Passport, wording: Wording) -> Answer:
+    """The test that counts most: a certificate in force first; beside it what was only declared."""
+    test, text = _leading_test(passport), wording.catalogue.text
+    if test is None:
+        return _open(wording)
+    key = "tour.tested.certified" if test.is_certificate else "tour.tested.attested"
+    said = [text(key, name=test.source.name, reference=test.reference, about=_about(test, wording))]
+    said += _values(test, wording)
+    if passport.shows_health:
+        said += _declarations(passport, wording)
+    else:
+        said.append(text("tour.tested.withheld"))
+    if test.evidence_class == _SIMULATED:
+        said.append(text("tour.tested.simulated"))
+    return Answer(State.ANSWERED, tuple(said), test.source)
+
+
+def _sold(passport: Passport, wording: Wording) -> Answer:
+    """The first hand-over that both sides signed."""
+    text = wording.catalogue.text
+    if not passport.shows_history:
+        return Answer(State.WITHHELD, (text("tour.sold.withheld"),))
+    accepted = [step for step in passport.life if step.event == _ACCEPTED]
+    if not accepted:
+        return _open(wording)
+    first, more = accepted[0], len(accepted) - 1
+    said = [text("tour.sold.answer", name=first.source.name)]
+    if more:
+        said.append(wording.count("tour.sold.more", more))
+    return Answer(State.ANSWERED, tuple(said), first.source)
+
+
+def _border(passport: Passport, wording: Wording) -> Answer:
+    """Whether the last certificate still stands, which a rule of the reader's own then judges."""
+    test, text = _leading_test(passport), wording.catalogue.text
+    if test is None or not test.is_certificate:
+        return Answer(State.OPEN, (text("tour.border.none"),))
+    if test.state != _ISSUED:
+        state = wording.catalogue.term("state", test.state)
+        return Answer(State.ANSWERED, (text("tour.border.ended", reference=test.reference, state=state),), test.source)
+    age = wording.age(test.tested_until_ms, passport.anchoring.time_ms)
+    said = [text("tour.border.stands", reference=test.reference, age=age)]
+    if test.valid_until_ms is not None:
+        said.append(text("tour.border.until", day=wording.day(test.valid_until_ms)))
+    return Answer(State.ANSWERED, (*said, text("tour.border.rule")), test.source)
+
+
+def _bought(passport: Passport, wording: Wording) -> Answer:
+    """Who answers for it now."""
+    register = next((one for one in passport.registers if one.register == RESPONSIBILITY), None)
+    if register is None:
+        return _open(wording)
+    return Answer(State.ANSWERED, (_holder(passport, register, wording),), register.source)
+
+
+def _holder(passport: Passport, register: Register, wording: Wording) -> Markup:
+    key = "tour.bought.both" if answers.came_by_handover(passport, register) else "tour.bought.one"
+    return wording.catalogue.text(key, name=register.name, day=wording.day(register.since_ms))
+
+
+def _checked(passport: Passport, wording: Wording) -> Answer:
+    """Who vouches that the history all of this stands in was not rewritten."""
+    anchoring, text = passport.anchoring, wording.catalogue.text
+    if not anchoring.witnesses:
+        return Answer(State.ANSWERED, (text("tour.checked.alone"),))
+    said = (
+        wording.count("tour.checked.witnessed", len(anchoring.witnesses)),
+        text("tour.checked.size", size=wording.whole(anchoring.size), origin=anchoring.origin),
+    )
+    return Answer(State.ANSWERED, said)
+
+
+STOPS = (
+    Stop("made", _made),
+    Stop("tested", _tested),
+    Stop("sold", _sold),
+    Stop("border", _border, "/{battery}/verdict"),
+    Stop("driven"),
+    Stop("serviced"),
+    Stop("bought", _bought),
+    Stop("stored"),
+    Stop("recycled"),
+    Stop("checked", _checked, "/verify"),
+)
+"""In the order of a life. The last one is about all the others."""
+STOP_PARTS = ("place", "who", "picture", "question")
+BUILT_PARTS, UNBUILT_PARTS = ("lie", "notice"), ("missing",)
+"""The texts of every stop, and those of a stop that can be answered or cannot yet."""
+
+
+def find_stop(name: str) -> Stop | None:
+    """The stop of that name."""
+    return next((stop for stop in STOPS if stop.name == name), None)
+
+
+def _open(wording: Wording) -> Answer:
+    return Answer(State.OPEN, (wording.catalogue.text("tour.nothing"),))
+
+
+def _leading_test(passport: Passport) -> Attested | None:
+    """What a reader is told first: a certificate before any other test, one in force, about what people ask first."""
+    tests = [*answers.certificates(passport), *(one for one in passport.attestations if _is_plain_test(one))]
+    return min(tests, key=_rank, default=None)
+
+
+def _rank(test: Attested) -> tuple[bool, bool, int]:
+    asked = [*answers.QUANTITY_ORDER, CURVE_QUANTITY]
+    places = [asked.index(one) for one in answers.quantities(test) if one in asked]
+    return (not test.is_certificate, test.state != _ISSUED, min(places, default=len(asked)))
+
+
+def _is_plain_test(attested: Attested) -> bool:
+    return not attested.is_certificate and attested.evidence_class != _DECLARED
+
+
+def _about(test: Attested, wording: Wording) -> Markup:
+    """What the issuer said in public: his sentences, else which quantities he tested."""
+    term = wording.catalogue.term
+    if not test.predicates:
+        return Markup(", ").join(term("quantity", one) for one in answers.quantities(test))
+    return Markup("; ").join(
+        term(
+            "predicate",
+            comparison,
+            quantity=term("quantity", quantity),
+            threshold=wording.quantity(threshold, answers.unit_of(quantity)),
+        )
+        for quantity, comparison, threshold in test.predicates
+    )
+
+
+def _values(test: Attested, wording: Wording) -> list[Markup]:
+    """The first value of a test that this reader is shown, with its interval and class."""
+    shown = next((one for one in test.measured if one.value is not None and one.quantity != CURVE_QUANTITY), None)
+    if shown is None or shown.value is None:
+        return []
+    quantity, evidence = wording.catalogue.term("quantity", shown.quantity), test.evidence_class
+    numbers = _numbers(shown, shown.value, wording)
+    kind = wording.catalogue.term("class", evidence)
+    return [wording.catalogue.text("tour.tested.value", quantity=quantity, numbers=numbers, kind=kind)]
+
+
+def _numbers(measured: Measured, value: int, wording: Wording) -> Markup:
+    if measured.low is None or measured.high is None:
+        return wording.quantity(value, measured.unit)
+    said, low, high = wording.span((value, measured.low, measured.high), measured.unit)
+    if measured.coverage_permille is None:
+        return wording.catalogue.text("tour.tested.interval", value=said, low=low, high=high)
+    share = wording.share(measured.coverage_permille)
+    return wording.catalogue.text("tour.tested.coverage", value=said, low=low, high=high, share=share)
+
+
+def _declarations(passport: Passport, wording: Wording) -> list[Markup]:
+    """What somebody once declared, so that a word and a measurement stand side by side."""
+    return [
+        wording.catalogue.text(
+            "tour.tested.declared",
+            name=one.source.name,
+            quantity=wording.catalogue.term("quantity", measured.quantity),
+            value=wording.quantity(measured.value, measured.unit),
+        )
+        for one in passport.attestations
+        if one.evidence_class == _DECLARED
+        for measured in one.measured[:1]
+        if measured.value is not None
+    ]

@@ -1,0 +1,308 @@
+"""The tour: every stop answers from the passport alone, says what it cannot, and leads to what checks it."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from cellvow.passport.view import Passport
+from cellvow.web import LOCALES, TourLinks, render_stop, render_tour, tour_document
+from cellvow.web.catalogue import load_catalogue
+from cellvow.web.rendering import SITE_ADDRESSES
+from cellvow.web.tour_page import CHECKS, view_stops
+from cellvow.web.tour_stops import (
+    BUILT_PARTS,
+    STOP_PARTS,
+    STOPS,
+    UNBUILT_PARTS,
+    Answer,
+    State,
+    derive_answer,
+    find_stop,
+)
+from cellvow.web.wording import Wording
+from tests.unit.web.page_reading import Page, shape_faults
+from tests.unit.web.samples import (
+    ACCEPTED,
+    BARE,
+    BATTERY,
+    BIRTH,
+    BOUGHT,
+    CORRECTION,
+    ENDED,
+    HOSTILE,
+    NEWBORN,
+    OWNER,
+    RECONSTRUCTED,
+    SAMPLES,
+    SIMULATED,
+    STRANGER,
+    TESTED,
+)
+
+PAGE_BYTES_MAX = 25_000
+NAMES = [stop.name for stop in STOPS]
+BUILT = [stop.name for stop in STOPS if stop.is_built]
+UNBUILT = [stop.name for stop in STOPS if not stop.is_built]
+ENGLISH = Wording("en")
+
+
+def links_for(*, closed: tuple[str, ...] = (), has_verdicts: bool = True) -> TourLinks:
+    """Links as a server gives them."""
+    return TourLinks(
+        home="/",
+        languages=(("en", "?lang=en"), ("de", "?lang=de")),
+        to=lambda path: path,
+        bundle_of=lambda statement, index: None if statement in closed else f"/{BATTERY}/bundle/{statement}/{index}",
+        witness_note="one_demo",
+        has_verdicts=has_verdicts,
+    )
+
+
+def answer_of(name: str, passport: Passport | None) -> Answer:
+    """What one stop says in English."""
+    stop = find_stop(name)
+    assert stop is not None
+    return derive_answer(stop, passport, ENGLISH)
+
+
+def said_at(name: str, passport: Passport | None) -> str:
+    """Its sentences."""
+    return " ".join(sentence.striptags() for sentence in answer_of(name, passport).sentences)
+
+
+def page_of(name: str, passport: Passport | None, language: str = "en") -> Page:
+    """The page of one stop, read."""
+    stop = find_stop(name)
+    assert stop is not None
+    return Page(render_stop(stop, passport, locale=language, links=links_for()))
+
+
+@pytest.mark.parametrize("language", LOCALES)
+@pytest.mark.parametrize("sample", [*sorted(SAMPLES), None], ids=str)
+def test_the_tour_is_well_formed_inert_and_small(sample: str | None, language: str) -> None:
+    """Whatever a passport holds, and without one: nothing runs, and a phone gets it quickly."""
+    html = render_tour(None if sample is None else SAMPLES[sample], locale=language, links=links_for())
+
+    assert [] == shape_faults(Page(html))
+    assert len(html.encode()) <= PAGE_BYTES_MAX
+
+
+@pytest.mark.parametrize("sample", ["hostile", "owner", "stranger", None], ids=str)
+@pytest.mark.parametrize("name", NAMES)
+def test_a_stop_is_well_formed_inert_and_small(name: str, sample: str | None) -> None:
+    """Each stop by itself, in the longest of the languages too."""
+    stop = find_stop(name)
+    assert stop is not None
+    for language in LOCALES:
+        html = render_stop(stop, None if sample is None else SAMPLES[sample], locale=language, links=links_for())
+        assert [] == shape_faults(Page(html))
+        assert len(html.encode()) <= PAGE_BYTES_MAX
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_every_stop_has_its_texts_and_its_picture(language: str) -> None:
+    """Adding a stop means saying who asks what, and what could be a lie or what is missing, in each language."""
+    catalogue = load_catalogue(language)
+    for stop in STOPS:
+        for part in (*STOP_PARTS, *(BUILT_PARTS if stop.is_built else UNBUILT_PARTS)):
+            assert catalogue.text(f"stop.{stop.name}.{part}")
+    for name in CHECKS:
+        assert catalogue.text(f"tour.check.{name}")
+    for state in State:
+        assert catalogue.text(f"tour.state.{state.value}")
+    pictures = Page(render_tour(OWNER, locale=language, links=links_for())).all("svg")
+    assert len(STOPS) == len({one.text for one in pictures})
+    assert all("img" == one.attributes["role"] for one in pictures)
+
+
+def test_the_owner_gets_an_answer_at_every_stop_that_is_built() -> None:
+    """A life with test and hand-over answers all of them; the others say that they are not built."""
+    states = {view.name: view.answer.state for view in view_stops(OWNER, ENGLISH, links_for())}
+
+    assert states == dict.fromkeys(BUILT, State.ANSWERED) | dict.fromkeys(UNBUILT, State.UNBUILT)
+
+
+@pytest.mark.parametrize("name", UNBUILT)
+def test_what_is_not_built_is_never_answered(name: str) -> None:
+    """Whatever the passport holds: the stop says what is missing, names no signer and offers nothing to check."""
+    for passport in SAMPLES.values():
+        answer = answer_of(name, passport)
+        assert (State.UNBUILT, None) == (answer.state, answer.source)
+    page = page_of(name, OWNER)
+    assert "not built yet" in page.text
+    assert "Check it" not in page.text
+    assert all("answered" not in one.attributes.get("class", "").split() for one in page.all("section"))
+
+
+def test_every_answer_of_an_event_names_who_signed_it() -> None:
+    """Birth, test, hand-over and responsibility lead to the statement they stem from."""
+    sources = {name: answer_of(name, OWNER).source for name in ("made", "tested", "sold", "border", "bought")}
+
+    assert sources == {"made": CORRECTION, "tested": TESTED, "sold": BOUGHT, "border": TESTED, "bought": ACCEPTED}
+
+
+def test_a_stranger_is_told_what_is_withheld_and_not_whether_it_exists() -> None:
+    """A hand-over and a value are not shown; the same is said of a battery that never changed hands."""
+    never_sold = replace(STRANGER, registers=NEWBORN.registers[2:])
+
+    assert State.WITHHELD is answer_of("sold", STRANGER).state
+    assert answer_of("sold", STRANGER) == answer_of("sold", never_sold)
+    assert "30." not in said_at("tested", STRANGER)
+    assert "The exact values are shown to the owner" in said_at("tested", STRANGER)
+
+
+def test_declared_and_measured_stand_side_by_side() -> None:
+    """The owner reads the number with its interval, coverage and class, and what was only declared."""
+    assert said_at("tested", OWNER) == (
+        "Cellab (invented) certifies (TEST-1): capacity: at least 26.48 Ah. "
+        "Found, measured: capacity 30.30 Ah (between 30.15 Ah and 30.45 Ah, coverage 95 %). "
+        "Only declared, by Nordpack (invented): state of health 96.0 %. A declaration is somebody’s word."
+    )
+
+
+def test_a_value_without_interval_has_none_invented() -> None:
+    """What was attested without interval, or without coverage, is shown so."""
+    test = OWNER.attestations[1]
+    bare = replace(test.measured[0], low=None, high=None)
+    half = replace(test.measured[0], coverage_permille=None)
+
+    for measured, shown in ((bare, "capacity 30.3 Ah."), (half, "(between 30.15 Ah and 30.45 Ah).")):
+        passport = replace(OWNER, attestations=(replace(test, measured=(measured,)),))
+        assert shown in said_at("tested", passport)
+
+
+def test_a_correction_and_a_reconstruction_are_told() -> None:
+    """The birth says what it said before, and from what it was reconstructed."""
+    assert "It first said 17 May 2031." in said_at("made", OWNER)
+    assert "It first said" not in said_at("made", NEWBORN)
+    assert "reconstructed from serial plate and workshop file 7" in said_at("made", RECONSTRUCTED)
+    assert BIRTH == answer_of("made", NEWBORN).source
+
+
+def test_simulated_evidence_says_so_and_is_no_certificate() -> None:
+    """The word stands at the stop and above the way; the border asks for a test."""
+    assert "without a certificate" in said_at("tested", SIMULATED)
+    assert "Simulated: computed by a program" in said_at("tested", SIMULATED)
+    assert State.OPEN is answer_of("border", SIMULATED).state
+    assert "Simulated." in Page(render_tour(SIMULATED, links=links_for())).text
+
+
+def test_a_certificate_that_ended_does_not_hold_at_the_border() -> None:
+    """The stop says which and why; one that still stands goes before it."""
+    mixed = replace(ENDED, attestations=(*ENDED.attestations, STRANGER.attestations[0]))
+
+    assert "the certificate TEST-1 is revoked" in said_at("border", ENDED)
+    assert "Its certificate TEST-1 stands" in said_at("border", mixed)
+
+
+@given(st.permutations(OWNER.attestations))
+def test_the_order_of_attestations_changes_no_answer(attestations: list[object]) -> None:
+    """The certificate about what people ask first leads, wherever it stands."""
+    shuffled = replace(OWNER, attestations=tuple(attestations))  # type: ignore[arg-type] # permutations of the same
+
+    assert TESTED == answer_of("tested", shuffled).source
+    assert answer_of("border", OWNER) == answer_of("border", shuffled)
+
+
+def test_a_newborn_has_stops_that_are_still_open() -> None:
+    """No test, no hand-over, no witness: each is said, none is made up."""
+    states = {name: answer_of(name, NEWBORN).state for name in BUILT}
+
+    assert {State.OPEN} == {states[name] for name in ("tested", "sold", "border")}
+    assert "0 witnesses" in said_at("checked", NEWBORN)
+    assert "both sides" not in said_at("bought", NEWBORN)
+    assert {State.OPEN} == {answer_of(name, BARE).state for name in ("made", "tested", "sold", "border", "bought")}
+
+
+def test_further_hand_overs_are_counted() -> None:
+    """The first is told, the rest counted."""
+    assert "Autowerk (invented) took it over; both sides signed." in said_at("sold", OWNER)
+    assert "handed over 1 time more" in said_at("sold", OWNER)
+
+
+def test_without_a_battery_the_tour_says_how_to_make_one() -> None:
+    """Questions stay, answers do not, and the command stands there."""
+    page = Page(render_tour(None, links=links_for()))
+
+    assert "cellvow demo" in page.text
+    assert "How good is it still?" in page.text
+    assert {State.OPEN, State.UNBUILT} == {view.answer.state for view in view_stops(None, ENGLISH, links_for())}
+    assert "cellvow demo" in page_of("tested", None).text
+
+
+def test_a_stop_leads_to_its_proof_its_block_and_its_neighbours() -> None:
+    """One tap to each."""
+    addresses = page_of("border", OWNER).addresses
+
+    for address in (
+        f"/{BATTERY}/bundle/{TESTED.statement}/0",
+        f"/blocks/{TESTED.height}",
+        f"/{BATTERY}/verdict",
+        f"/{BATTERY}",
+        "/tour/sold",
+        "/tour",
+        "/tour/driven",
+    ):
+        assert address in addresses
+
+
+def test_a_proof_or_verdict_that_cannot_be_had_is_not_offered() -> None:
+    """What the reader may not take, or the node does not give, has no link."""
+    links = links_for(closed=(TESTED.statement,), has_verdicts=False)
+    checks = {view.name: [check.name for check in view.checks] for view in view_stops(STRANGER, ENGLISH, links)}
+
+    assert ["block", "passport"] == checks["border"]
+    assert ["verify", "passport"] == checks["checked"]
+
+
+def test_the_tour_leads_to_every_stop_in_order() -> None:
+    """Each question is one link."""
+    addresses = Page(render_tour(OWNER, links=links_for())).addresses
+
+    assert [f"/tour/{name}" for name in NAMES] == [one for one in addresses if one.startswith("/tour/")]
+    assert set(SITE_ADDRESSES.values()) <= set(addresses)
+
+
+def test_witnesses_of_one_demonstration_are_called_that() -> None:
+    """The last stop does not let three processes of one party pass for three parties."""
+    assert "mechanism, not independence" in page_of("checked", OWNER).text
+    assert "mechanism, not independence" not in page_of("checked", NEWBORN).text
+
+
+def test_programs_get_the_same() -> None:
+    """Answers, signers and addresses, as the page has them."""
+    document = tour_document(OWNER, links=links_for())
+    stops = document["stops"]
+    assert isinstance(stops, list)
+    tested = stops[NAMES.index("tested")]
+    assert isinstance(tested, dict)
+    signed = tested["signed"]
+    assert isinstance(signed, dict)
+    answer = tested["answer"]
+    assert isinstance(answer, list)
+
+    assert (BATTERY, "owner") == (document["battery"], document["audience"])
+    assert said_at("tested", OWNER) == " ".join(str(one) for one in answer)
+    assert (TESTED.statement, "cellab") == (signed["statement"], signed["organisation"])
+
+
+def test_a_hostile_name_stays_text() -> None:
+    """In a page it is escaped, for programs it is the text without its control characters."""
+    page = page_of("tested", SAMPLES["hostile"])
+
+    assert [] == shape_faults(page)
+    assert "<script>alert(1)</script>" in page.text
+    assert HOSTILE not in str(tour_document(SAMPLES["hostile"], links=links_for()))
+
+
+def test_control_an_unbuilt_stop_with_an_answer_would_be_seen() -> None:
+    """The state of a stop follows from whether it has a rule, and the page shows the state."""
+    rule = find_stop("made")
+    assert rule is not None
+    pretended = replace(rule, name="driven")
+
+    assert State.ANSWERED is derive_answer(pretended, OWNER, ENGLISH).state
