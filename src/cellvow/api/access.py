@@ -121,8 +121,6 @@ class Access:
         own = {f"{request.url.scheme}://{request.headers.get('host', '')}"}
         came_from = request.headers.get("origin")
         site = request.headers.get("sec-fetch-site")
-        if site == "same-origin":
-            own.add("null")  # what a browser sends from a page that gives no referrer, as ours do
         is_foreign = came_from is not None and came_from not in own
         is_foreign = is_foreign or site not in (None, "same-origin", "none")
         if is_foreign or not hmac.compare_digest(form_token.encode(), session.form_token.encode()):

@@ -75,7 +75,7 @@ class PassportPages:
 
     `origin` is what QR codes lead to (`https://HOST`), else the address a client used; `witness_note` is that of
     `PageLinks`; `has_verdicts` says whether this node gives verdicts, so that pages can lead to them. `kept` holds
-    strangers' passports while the ledger stays as it is.
+    strangers' passports while the ledger stays as it is; with `has_desk` the owner is led to where he lets others look.
     """
 
     source: PassportSource
@@ -84,6 +84,7 @@ class PassportPages:
     witness_note: str | None = None
     has_verdicts: bool = False
     kept: KeptPages | None = None
+    has_desk: bool = False
 
     def routes(self) -> APIRouter:
         """The list, each passport at its Digital Link path and its short code, and its bundles."""
@@ -177,6 +178,9 @@ class PassportPages:
             raise Refusal(Problem.NOT_A_BATTERY)
         return battery, reader, viewed
 
+    def _is_at_desk(self, viewed: Viewed) -> bool:
+        return self.has_desk and viewed.passport.audience is Audience.OWNER
+
     def _whole_digest(self, battery: BatteryId, reader: Reader, start: str, index: int) -> str:
         viewed = self.source.view(battery, reader)
         proofs = () if viewed is None else viewed.proofs
@@ -207,6 +211,7 @@ class PassportPages:
             short=short if origin is None else f"{origin}{short}",
             verdict=localised(f"{path}/verdict", request) if self.has_verdicts else None,
             words=f"/verify/words?lang={choose_language(request)}",
+            give=localised("/desk/links", request, battery=battery) if self._is_at_desk(viewed) else None,
             newest=localised(path, request) if excerpt.is_later else None,
         )
         steps, tests = excerpt.steps_cursor, excerpt.attestations_cursor

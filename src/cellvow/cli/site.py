@@ -82,7 +82,15 @@ def build_site(served: Served, wanted: Wanted, closing: ExitStack) -> "FastAPI":
     access = Access(wanted.owner_token, now_ms, links)
     origin = None if wanted.origin is None else parse_origin(wanted.origin)
     kept = None if isinstance(served.source, NoPassports) else KeptPages(served.source.version, now_ms)
-    pages = PassportPages(served.source, access, origin, served.witness_note, has_verdicts=True, kept=kept)
+    pages = PassportPages(
+        served.source,
+        access,
+        origin,
+        served.witness_note,
+        has_verdicts=True,
+        kept=kept,
+        has_desk=workspace is not None,
+    )
     figures = Figures()
     areas = [*_reading_areas(served, access, pages)]
     if home is not None:

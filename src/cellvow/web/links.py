@@ -20,7 +20,8 @@ class PageLinks:
     `witness_note` names what is to be said of the witnesses (`note.NAME` in the catalogues: `one_demo` when one
     demonstration started them all). `short` is the address of the battery's short code, `verdict` that of its verdict,
     `words` that of the words in which a check in the browser is told; without `words` the page has no script.
-    `newest`, `earlier_steps` and `more_attestations` turn the pages of a long passport.
+    `give` is where the owner lets others look; `newest`, `earlier_steps` and `more_attestations` turn the pages of a
+    long passport.
     """
 
     digital_link: str | None = None
@@ -31,6 +32,7 @@ class PageLinks:
     short: str | None = None
     verdict: str | None = None
     words: str | None = None
+    give: str | None = None
     newest: str | None = None
     earlier_steps: str | None = None
     more_attestations: str | None = None

@@ -24,7 +24,7 @@ class Look:
     """What a page may do beside showing itself.
 
     `area` adds that area's stylesheet; `scripts` are module names under `/static/`; with `forms` it may submit to
-    the site it came from.
+    the site it came from, and tells that site, and no other, where a form comes from.
     """
 
     area: str | None = None
@@ -57,6 +57,7 @@ def render_page(template: str, language: str, look: Look = PLAIN, **context: obj
             style=load_style(look.area),
             policy=page_policy(look),
             scripts=look.scripts,
+            has_forms=look.forms,
             site=tuple((place, SITE_ADDRESSES[place]) for place in SITE_PLACES),
             language_names=LANGUAGE_NAMES,
         )
