@@ -31,9 +31,14 @@ shows.
 What holds it back: the same as for `ledger.single`. The signatures of the next block are checked by a second process
 while a block is applied; parsing and applying stay on one core.
 """,
+    "ledger.latency_p95": """
+What holds it back: a block of one event costs about 1 ms of processor time whatever is in it (the log, the state root,
+four SQLite statements and the sync), so that at half of the rate that full blocks reach the writer is already busy most
+of the time, and an event waits for the block before its own as well. Sender and engine share one interpreter here, and
+take it from each other in slices of up to 5 ms. The lowest runs are what it comes to when nothing else is late.
+""",
     "passport.page": """
-What holds it back: the batteries of this ledger were registered in batches of 500, and each fact of a page is read from
-its signed statement. The row of a batch holds all its messages, and finding one of them decodes those before it; a page
-has eight. The hello-world says two words from memory.
+Why it is this fast: a stranger's page is kept until the ledger changes or its minute ends. The lowest run is one in which
+a minute ended and 200 different pages were made anew, each from eight signed statements: about 20 ms a page.
 """,
 }

@@ -7,10 +7,14 @@ from cellvow.core.primitives.digest import Digest
 from cellvow.node.store import LedgerStore
 
 
+ROOM = 4
+"""How many times as many records fit before the tree is built anew, which stops everything for a while."""
+
+
 def build_tree(store: LedgerStore) -> StateTree:
     """The authenticated map over all records of the store: read once, at start."""
     entries = derive_entries(store.records())
-    return StateTree(entries.items(), count=len(entries))
+    return StateTree(entries.items(), count=ROOM * len(entries))
 
 
 def derive_entries(records: Iterable[tuple[str, bytes]]) -> dict[Digest, Digest]:
