@@ -17,6 +17,7 @@ from cellvow.api.kept_pages import KeptPages
 from cellvow.api.negotiation import HTML_UTF8 as HTML
 from cellvow.api.negotiation import JSON, answer_body, choose_language, wants_json
 from cellvow.api.problems import Refusal
+from cellvow.core.contracts.register import OWNERSHIP
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.identifier import BatteryId, is_gtin, parse_battery_id
 from cellvow.passport.digital_link import encode_digital_link, parse_origin
@@ -75,7 +76,8 @@ class PassportPages:
 
     `origin` is what QR codes lead to (`https://HOST`), else the address a client used; `witness_note` is that of
     `PageLinks`; `has_verdicts` says whether this node gives verdicts, so that pages can lead to them. `kept` holds
-    strangers' passports while the ledger stays as it is; with `has_desk` the owner is led to where he lets others look.
+    strangers' passports while the ledger stays as it is; `organisation` is whose desk is
+    here: as the owner of a battery it is led to where it lets others look.
     """
 
     source: PassportSource
@@ -84,7 +86,7 @@ class PassportPages:
     witness_note: str | None = None
     has_verdicts: bool = False
     kept: KeptPages | None = None
-    has_desk: bool = False
+    organisation: str | None = None
 
     def routes(self) -> APIRouter:
         """The list, each passport at its Digital Link path and its short code, and its bundles."""
@@ -178,8 +180,10 @@ class PassportPages:
             raise Refusal(Problem.NOT_A_BATTERY)
         return battery, reader, viewed
 
-    def _is_at_desk(self, viewed: Viewed) -> bool:
-        return self.has_desk and viewed.passport.audience is Audience.OWNER
+    def _is_at_owners_desk(self, viewed: Viewed) -> bool:
+        """Whether the reader sits at the desk of the organisation that owns the battery now."""
+        owner = next((one.organisation for one in viewed.passport.registers if one.register == OWNERSHIP), None)
+        return owner is not None and owner == self.organisation and viewed.passport.audience is Audience.OWNER
 
     def _whole_digest(self, battery: BatteryId, reader: Reader, start: str, index: int) -> str:
         viewed = self.source.view(battery, reader)
@@ -211,7 +215,7 @@ class PassportPages:
             short=short if origin is None else f"{origin}{short}",
             verdict=localised(f"{path}/verdict", request) if self.has_verdicts else None,
             words=f"/verify/words?lang={choose_language(request)}",
-            give=localised("/desk/links", request, battery=battery) if self._is_at_desk(viewed) else None,
+            give=localised("/desk/links", request, battery=battery) if self._is_at_owners_desk(viewed) else None,
             newest=localised(path, request) if excerpt.is_later else None,
         )
         steps, tests = excerpt.steps_cursor, excerpt.attestations_cursor

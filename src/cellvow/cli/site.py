@@ -89,7 +89,7 @@ def build_site(served: Served, wanted: Wanted, closing: ExitStack) -> "FastAPI":
         served.witness_note,
         has_verdicts=True,
         kept=kept,
-        has_desk=workspace is not None,
+        organisation=None if workspace is None else workspace.organisation,
     )
     figures = Figures()
     areas = [*_reading_areas(served, access, pages)]

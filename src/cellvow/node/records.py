@@ -6,7 +6,6 @@ from cellvow.core.ledger.state import StateProof, StateTree, entry_hash, key_has
 from cellvow.core.primitives.digest import Digest
 from cellvow.node.store import LedgerStore
 
-
 ROOM = 4
 """How many times as many records fit before the tree is built anew, which stops everything for a while."""
 

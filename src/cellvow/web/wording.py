@@ -48,6 +48,10 @@ class Wording:
         """A whole number without unit."""
         return Markup(format_decimal(number, "#,##0", self._locale))  # noqa: S704 - digits and separators
 
+    def points(self, permille: int) -> Markup:
+        """A difference of shares in percentage points, without their name."""
+        return Markup(format_decimal(Decimal(permille) / 10, "#,##0.0", self._locale))  # noqa: S704 - digits and separators
+
     def quantity(self, number: int, unit: str | None) -> Markup:
         """A scaled integer in the unit people read, exact."""
         return self.span((number,), unit)[0]

@@ -152,7 +152,7 @@ def test_entering_leads_to_no_other_site(place: Place, to: str) -> None:
 def test_the_session_opens_the_owners_view_until_it_is_left(place: Place) -> None:
     """With the cookie the owner, without it or after leaving a stranger."""
     cookie = {"cookie": place.enter()}
-    assert "Owner’s view" in place.client.get(PATH, headers=cookie).text
+    assert "Your organisation’s view" in place.client.get(PATH, headers=cookie).text
 
     place.client.get("/leave", headers=cookie)
 
@@ -224,7 +224,7 @@ def test_a_link_leads_to_its_battery_and_stays_there(place: Place) -> None:
     assert f"Path={PATH}" in cookie
     assert "Max-Age=3600" in cookie
     shown = place.client.get(PATH, headers={"cookie": cookie.partition(";")[0]})
-    assert "Owner’s view" in shown.text
+    assert "Your organisation’s view" in shown.text
     assert "no-store" == shown.headers["cache-control"]
     assert [(LINK, BATTERY, "passport")] == place.links.asked[:1]
 

@@ -131,7 +131,7 @@ def test_the_key_opens_the_owners_view_and_nobody_keeps_it(client: AsgiClient) -
     """The owner's page is never stored by anyone on its way."""
     answer = client.get(PATH, headers=KEY)
 
-    assert "Owner’s view" in answer.text
+    assert "Your organisation’s view" in answer.text
     assert "no-store" == answer.headers["cache-control"]
     assert "etag" not in answer.headers
     assert "Cookie" in answer.headers["vary"]
@@ -487,3 +487,18 @@ def test_a_fixed_origin_is_what_codes_lead_to() -> None:
     answer = AsgiClient(app, base_url="http://127.0.0.1:8000").get(PATH)
 
     assert f"<code>https://passports.example{PATH}</code>" in answer.text
+
+
+@pytest.mark.parametrize("organisation", ["somebody-else", None, ""])
+def test_only_who_owns_the_battery_is_led_to_letting_others_look(organisation: str | None) -> None:
+    """The owner's desk is named on his own view, on nobody else's, and never to a stranger."""
+    access = Access(TOKEN, lambda: 0)
+    owner = next(one.organisation for one in OWNER.registers if one.register == "ownership")
+
+    def page(whose: str | None, headers: dict[str, str]) -> str:
+        site = Site(access, PassportPages(Shelf(), access, organisation=whose))
+        return AsgiClient(create_application(site)).get(PATH, headers=headers).text
+
+    assert "/desk/links?battery=" in page(owner, KEY)
+    assert "/desk/links" not in page(owner, {})
+    assert "/desk/links" not in page(organisation, KEY)

@@ -178,7 +178,7 @@ def test_definitions_of_health_stand_together_with_their_spread() -> None:
     text = page_of(TWO_DEFINITIONS).text.replace("\u00a0", " ")
 
     assert 3 == len(health_headline(TWO_DEFINITIONS))
-    assert "These 2 definitions of health lie 1.2 % apart" in text
+    assert "These 2 definitions of health lie 1.2 percentage points apart" in text
     assert "definitions of health lie" not in page_of(OWNER).text
 
 
