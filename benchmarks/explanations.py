@@ -38,7 +38,7 @@ of the time, and an event waits for the block before its own as well. Sender and
 take it from each other in slices of up to 5 ms. The lowest runs are what it comes to when nothing else is late.
 """,
     "passport.page": """
-Why it is this fast: a stranger's page is kept until the ledger changes or its minute ends. The lowest run is one in which
-a minute ended and 200 different pages were made anew, each from eight signed statements: about 20 ms a page.
+Why it is this fast: a stranger's page is kept until the ledger changes or its minute ends. A run in which a minute ends
+makes its pages anew, each from eight signed statements, about 20 ms a page, and is far slower for that while.
 """,
 }
