@@ -13,8 +13,9 @@ from cellvow.api.guard import BodyRule
 from cellvow.api.passports import PassportPages
 from cellvow.passport.view import OWNER, Reader
 from tests.unit.api.asgi_client import AsgiClient
-from tests.unit.api.test_passports import PATH, Shelf
+from tests.unit.api.test_passports import KEY, PATH, Shelf
 from tests.unit.web.samples import BATTERY
+from tests.unit.web.samples import OWNER as OWNERS_VIEW
 
 TOKEN, LINK = "open-sesame-0123456789", "a-purchaser-link"
 
@@ -248,3 +249,18 @@ def test_threat_links_are_guessed(place: Place) -> None:
     assert [200] * GUESSES_BURST + [429, 429] == statuses
     assert GUESSES_BURST == len(place.links.asked)
     assert 200 == place.client.get(PATH).status_code
+
+
+@pytest.mark.parametrize("organisation", ["somebody-else", None, ""])
+def test_only_who_owns_the_battery_is_led_to_letting_others_look(organisation: str | None) -> None:
+    """The owner's desk is named on his own view, on nobody else's, and never to a stranger."""
+    access = Access(TOKEN, lambda: 0)
+    owner = next(one.organisation for one in OWNERS_VIEW.registers if one.register == "ownership")
+
+    def page(whose: str | None, headers: dict[str, str]) -> str:
+        site = Site(access, PassportPages(Shelf(), access, organisation=whose))
+        return AsgiClient(create_application(site)).get(PATH, headers=headers).text
+
+    assert "/desk/links?battery=" in page(owner, KEY)
+    assert "/desk/links" not in page(owner, {})
+    assert "/desk/links" not in page(organisation, KEY)

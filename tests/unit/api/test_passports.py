@@ -487,18 +487,3 @@ def test_a_fixed_origin_is_what_codes_lead_to() -> None:
     answer = AsgiClient(app, base_url="http://127.0.0.1:8000").get(PATH)
 
     assert f"<code>https://passports.example{PATH}</code>" in answer.text
-
-
-@pytest.mark.parametrize("organisation", ["somebody-else", None, ""])
-def test_only_who_owns_the_battery_is_led_to_letting_others_look(organisation: str | None) -> None:
-    """The owner's desk is named on his own view, on nobody else's, and never to a stranger."""
-    access = Access(TOKEN, lambda: 0)
-    owner = next(one.organisation for one in OWNER.registers if one.register == "ownership")
-
-    def page(whose: str | None, headers: dict[str, str]) -> str:
-        site = Site(access, PassportPages(Shelf(), access, organisation=whose))
-        return AsgiClient(create_application(site)).get(PATH, headers=headers).text
-
-    assert "/desk/links?battery=" in page(owner, KEY)
-    assert "/desk/links" not in page(owner, {})
-    assert "/desk/links" not in page(organisation, KEY)
