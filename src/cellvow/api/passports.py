@@ -22,7 +22,7 @@ from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.identifier import BatteryId, is_gtin, parse_battery_id
 from cellvow.passport.digital_link import encode_digital_link, parse_origin
 from cellvow.passport.short_code import derive_short_code, parse_short_code, write_short_code
-from cellvow.passport.view import Audience, Reader, as_reader
+from cellvow.passport.view import Audience, Reader
 from cellvow.web import (
     LOCALES,
     BatteryEntry,
@@ -159,7 +159,7 @@ class PassportPages:
     def bundle(self, request: Request, gtin: str, serial: str, statement: str, index: str) -> Response:
         """One bundle, as a file."""
         battery = parse_battery(f"01/{gtin}/21/{serial}")
-        reader = as_reader(self.access.reader(request, battery, "bundle"))
+        reader = self.access.reader(request, battery, "bundle")
         number = int(index) if index.isascii() and index.isdigit() and len(index) <= 5 else INDEX_MAX
         if _DIGEST_START.match(statement) is None or number >= INDEX_MAX:
             raise Refusal(Problem.NO_PROOF)
@@ -174,7 +174,7 @@ class PassportPages:
     def view(self, request: Request, gtin: str, serial: str, route: str) -> tuple[BatteryId, Reader, Viewed]:
         """The battery of an address as this request may see it; raises `Refusal` (404) where there is none."""
         battery = parse_battery(f"01/{gtin}/21/{serial}")
-        reader = as_reader(self.access.reader(request, battery, route))
+        reader = self.access.reader(request, battery, route)
         viewed = self.source.view(battery, reader)
         if viewed is None:
             raise Refusal(Problem.NOT_A_BATTERY)

@@ -54,7 +54,9 @@ def is_ndax(content: bytes) -> bool:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _POINTS in archive.namelist()
     except (zipfile.BadZipFile, ValueError, LookupError, OSError, NotImplementedError, struct.error):
-        return False
+        return (
+            False  # all that a damaged or foreign zip was seen to raise: then it is no .ndax, and is refused as a zip
+        )
 
 
 def read_neware(content: bytes, name: str) -> tuple[Recorded, Integers]:
@@ -67,7 +69,7 @@ def read_neware(content: bytes, name: str) -> tuple[Recorded, Integers]:
     try:
         has_step_records = _check_members(content, name)
         frame = _decode(content)
-    except NotImplementedError as error:
+    except NotImplementedError as error:  # the reader's own word for a version it has not learnt
         refuse_file(name, f"a version of the format that the reader does not know ({quote(str(error))})", _EXPORT)
     except (*damage, ArithmeticError, EOFError, RuntimeError) as error:
         refuse_file(name, f"not readable as Neware .ndax ({quote(str(error))})", _EXPORT)
