@@ -5,12 +5,13 @@ RATED_AH ?=
 WORKERS ?= 2
 BIN := .venv/bin
 MEASUREMENT := $(CURDIR)/.cache/measurement
+ENGINE := $(CURDIR)/.cache/engine/cometbft
 
 .DEFAULT_GOAL := help
-.PHONY: help demo serve test explore bench lint lock clean environment test-environment measurement realdata
+.PHONY: help demo serve network network-engine test explore bench lint lock clean environment test-environment measurement realdata
 
 help: ## Say what can be done here
-	@sed -n 's/^\([a-z]*\):.*## /  make \1 /p' Makefile | awk '{ name = $$2; $$1 = $$2 = ""; printf "  make %-9s%s\n", name, $$0 }'
+	@sed -n 's/^\([a-z-]*\):.*## /  make \1 /p' Makefile | awk '{ name = $$2; $$1 = $$2 = ""; printf "  make %-15s%s\n", name, $$0 }'
 	@echo '  PYTHON=python3.12 chooses the Python; make demo DATA=file RATED_AH=33.1 uses your own measurement.'
 
 demo: environment $(if $(DATA),,measurement) ## From a real cycler file to a passport with an offline proof
@@ -18,6 +19,12 @@ demo: environment $(if $(DATA),,measurement) ## From a real cycler file to a pas
 
 serve: environment ## Show the pages the demo made, until interrupted
 	@$(BIN)/cellvow serve
+
+network: environment network-engine ## Four members of a consortium: found, use, kill one, prove
+	@CELLVOW_COMETBFT='$(ENGINE)' $(BIN)/cellvow network try .cache/network --fresh
+
+network-engine: environment ## Build the consortium's engine, CometBFT, at its pinned version
+	@$(BIN)/python tools/engine.py
 
 test: lint realdata ## Check style, types and layers, then run the tests
 	@echo 'cellvow: running the tests'

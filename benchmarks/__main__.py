@@ -1,6 +1,7 @@
 """`python -m benchmarks [--only NAME] [--quick]`: measure, and write docs/results.json and docs/results.md."""
 
 import argparse
+import os
 import shutil
 import sys
 from collections.abc import Sequence
@@ -12,7 +13,7 @@ from benchmarks.machine import describe_place
 from benchmarks.measured import Measured, encode_results, locate, merge, read_results
 from benchmarks.registry import choose, row_names
 from benchmarks.rendering import number, render
-from cellvow.core.primitives.errors import CellvowError
+from cellvow.core.primitives.errors import CellvowError, OperationalError
 
 ROOT = Path(__file__).resolve().parent.parent
 DOCS, SCRATCH = ROOT / "docs", ROOT / ".cache" / "bench"
@@ -42,12 +43,20 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def measure(only: str | None, *, is_quick: bool) -> list[Measured]:
-    """The rows asked for; says each as soon as it is found."""
+    """The rows asked for; says each as soon as it is found, and at the end what this machine could not measure.
+
+    Raises `OperationalError` where nothing that was asked for can be measured here.
+    """
     SCRATCH.mkdir(parents=True, exist_ok=True)
     bench, place = Bench(SCRATCH, is_quick), describe_place(SCRATCH)
     rows: list[Measured] = []
+    left_out: list[str] = []
     try:
         for benchmark in choose(only):
+            missing = benchmark.missing(os.environ)
+            if missing is not None:
+                left_out.append(f"left out: {', '.join(benchmark.names)}: {missing}")
+                continue
             bench.label = benchmark.names[0]
             found = [locate(row, place) for row in benchmark.measure(bench)]
             rows += [row for row in found if only in (None, row.name)]
@@ -56,6 +65,10 @@ def measure(only: str | None, *, is_quick: bool) -> list[Measured]:
                 sys.stdout.flush()
     finally:
         shutil.rmtree(SCRATCH, ignore_errors=True)
+    if left_out and not rows:
+        raise OperationalError("\n".join(left_out))
+    # Figures from an earlier run stay on the page, each with the date it was measured on.
+    sys.stdout.writelines(f"{line}\n" for line in left_out)
     return rows
 
 

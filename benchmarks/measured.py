@@ -36,6 +36,13 @@ class Goal(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
     met: bool
 
 
+class Table(msgspec.Struct, frozen=True, forbid_unknown_fields=True):
+    """What a row found about several choices: a heading, and a line for each, as they stand on the page."""
+
+    heading: tuple[str, ...]
+    lines: tuple[tuple[str, ...], ...]
+
+
 class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):
     """One row: the value, what it is measured against in the same run, and the goals."""
 
@@ -50,6 +57,7 @@ class Found(msgspec.Struct, frozen=True, forbid_unknown_fields=True, kw_only=Tru
     bound: Part | None = None
     peer: Part | None = None
     parts: tuple[Part, ...] = ()
+    table: Table | None = None
 
 
 class Measured(Found, frozen=True, forbid_unknown_fields=True, kw_only=True, omit_defaults=True):

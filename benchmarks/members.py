@@ -35,7 +35,7 @@ KEYS = 4
 """Operational keys of the maker, signing in turn: the window of one key alone would bound what may wait."""
 KEYS_A_BATTERY = 10
 """Keys of the state map that `fill_battery` leaves per battery."""
-SCOPE = ("IssueAttestation", "OfferHandover", "RegisterBattery", "RegisterModel", "WithdrawHandover")
+SCOPE = ("Anchor", "IssueAttestation", "OfferHandover", "RegisterBattery", "RegisterModel", "WithdrawHandover")
 
 
 @dataclass

@@ -1,11 +1,16 @@
 """Which benchmarks there are, in the order of the page."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from benchmarks import (
     adoption,
+    consortium_members,
+    consortium_offered,
+    consortium_saturation,
+    consortium_settings,
     growth,
+    growth_consortium,
     ledger_batch,
     ledger_fsck,
     ledger_http,
@@ -17,6 +22,8 @@ from benchmarks import (
 )
 from benchmarks.bench import Bench
 from benchmarks.measured import Found
+from cellvow.core.primitives.errors import OperationalError
+from cellvow.node.cometbft.binary import find_engine
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +32,18 @@ class Benchmark:
 
     names: tuple[str, ...]
     measure: Callable[[Bench], list[Found]]
+    needs_engine: bool = False
+    """Whether it runs only where the consortium's engine is found."""
+
+    def missing(self, environ: Mapping[str, str]) -> str | None:
+        """What is not on this machine, and what to type; None where it can run."""
+        if not self.needs_engine:
+            return None
+        try:
+            find_engine(environ)
+        except OperationalError as error:
+            return str(error)
+        return None
 
 
 BENCHMARKS = (
@@ -38,6 +57,24 @@ BENCHMARKS = (
     Benchmark((passport_page.NAME,), passport_page.measure),
     Benchmark((adoption.NAME,), adoption.measure),
     Benchmark((growth.COMMIT, growth.READ, growth.PROOF), growth.measure),
+    Benchmark(
+        (
+            consortium_offered.THROUGHPUT_500,
+            consortium_offered.P95_500,
+            consortium_offered.THROUGHPUT_200,
+            consortium_offered.P95_200,
+        ),
+        consortium_offered.measure,
+        needs_engine=True,
+    ),
+    Benchmark(
+        (consortium_saturation.SATURATION, consortium_saturation.BODIES, consortium_saturation.ANCHORS),
+        consortium_saturation.measure,
+        needs_engine=True,
+    ),
+    Benchmark((consortium_members.COST, consortium_members.ENERGY), consortium_members.measure, needs_engine=True),
+    Benchmark((consortium_settings.NAME,), consortium_settings.measure, needs_engine=True),
+    Benchmark((growth_consortium.NAME,), growth_consortium.measure),
 )
 
 

@@ -3,7 +3,7 @@
 from collections.abc import Mapping, Sequence
 from itertools import groupby
 
-from benchmarks.measured import Measured, Part
+from benchmarks.measured import Measured, Part, Table
 
 _HEAD = """# What it costs, measured
 
@@ -56,9 +56,15 @@ def _details(row: Measured, explanation: str | None) -> str:
     lines = [f"### `{row.name}`\n", f"{_sentence(row.setting)}\n"]
     lines += [f"- {_part(part)}" for part in row.parts]
     lines += [""] if row.parts else []
+    lines += [] if row.table is None else [_grid(row.table)]
     if explanation is not None:
         lines.append(explanation.strip() + "\n")
     return "\n".join(lines)
+
+
+def _grid(table: Table) -> str:
+    rule = tuple("---" for _ in table.heading)
+    return "\n".join(f"| {' | '.join(cells)} |" for cells in (table.heading, rule, *table.lines)) + "\n"
 
 
 def _against(row: Measured) -> Part:

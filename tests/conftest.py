@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import re
 import shutil
 import subprocess
+import tempfile
 from collections import Counter
 from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple, Protocol
@@ -13,10 +15,12 @@ from typing import TYPE_CHECKING, NamedTuple, Protocol
 import pytest
 from hypothesis import HealthCheck, settings
 
+from cellvow.core.primitives.errors import OperationalError
 from cellvow.evidence import find_measurement
+from cellvow.node.cometbft.binary import find_engine
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterable, Mapping
+    from collections.abc import Callable, Iterable, Iterator, Mapping
 
 ROOT = Path(__file__).resolve().parent.parent
 CYCLER_FILES = ("battery_data_toolkit-0.4.6.tar.gz", "cellpy-1.0.0.post9-py3-none-any.whl", "navani-0.1.22.tar.gz")
@@ -72,12 +76,30 @@ def find_node(environ: Mapping[str, str]) -> str | None:
 
 
 def find_network_namespaces(environ: Mapping[str, str]) -> str | None:
-    """Return the path of `unshare` if it may create a network namespace here, else None."""
-    path = shutil.which("unshare", path=environ.get("PATH"))
-    if path is None:
+    """Return the path of `ip` if network namespaces can be made, linked and filtered here, else None."""
+    paths = [shutil.which(name, path=environ.get("PATH")) for name in ("ip", "nft", "unshare")]
+    if None in paths:
         return None
-    answer = subprocess.run([path, "--net", "true"], capture_output=True, check=False, timeout=30)
-    return path if answer.returncode == 0 else None
+    answer = subprocess.run([str(paths[2]), "--net", "true"], capture_output=True, check=False, timeout=30)
+    return paths[0] if answer.returncode == 0 else None
+
+
+def find_fault_tools(environ: Mapping[str, str]) -> Path | None:
+    """Return the library that shifts a process's clock if small file systems can be mounted here too, else None."""
+    library = next(Path("/usr/lib").glob("*/faketime/libfaketime.so.1"), None)
+    unshare = shutil.which("unshare", path=environ.get("PATH"))
+    if library is None or unshare is None:
+        return None
+    mount = [unshare, "--mount", "mount", "-t", "tmpfs", "-o", "size=64k", "tried", "/mnt"]
+    return library if subprocess.run(mount, capture_output=True, check=False, timeout=30).returncode == 0 else None
+
+
+def find_consensus_engine(environ: Mapping[str, str]) -> Path | None:
+    """Return the path of a CometBFT of the supported line, or None."""
+    try:
+        return find_engine(environ).path
+    except OperationalError:
+        return None
 
 
 class Need(NamedTuple):
@@ -89,9 +111,11 @@ class Need(NamedTuple):
 
 NEEDS = {
     "browser": Need(find_chromium, "install Chromium (Debian: apt install chromium)"),
+    "cometbft": Need(find_consensus_engine, "run `make network-engine` (Go 1.22.11 or newer, or the package index)"),
     "data": Need(find_third_party_data, "set CELLVOW_DATA to the folder of third-party data"),
+    "faults": Need(find_fault_tools, "install faketime, and run where file systems may be mounted (Linux, as root)"),
     "measurement": Need(find_reference_measurement, "run `make test` where the package index can be reached"),
-    "network": Need(find_network_namespaces, "run where network namespaces may be created (Linux, as root)"),
+    "network": Need(find_network_namespaces, "install iproute2 and nftables, and run as root on Linux"),
     "node": Need(find_node, "install Node.js 18 or newer (Debian: apt install nodejs)"),
     "realdata": Need(find_cycler_files, "run `make test` where the package index can be reached"),
 }
@@ -190,6 +214,14 @@ def unmarked_slow_tests(reports: Iterable[pytest.TestReport]) -> list[str]:
     ]
 
 
+def measured_lines(reports: Iterable[pytest.TestReport]) -> list[str]:
+    """Return what tests counted, in the order of their names: the property `measured` of each."""
+    counted = [
+        (report.nodeid, value) for report in reports for name, value in report.user_properties if name == "measured"
+    ]
+    return [str(value) for _, value in sorted(counted, key=lambda one: one[0])]
+
+
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
     """Say which groups were not collected and what would change it, and which tests should say `slow`."""
     counts = config.stash[NOT_COLLECTED]
@@ -198,11 +230,31 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: p
     for group, count in sorted(counts.items()):
         remedy = NEEDS[group].remedy if group in NEEDS else "set CELLVOW_EXPLORE=1 (make explore)"
         terminalreporter.write_line(f"{group}: {count} test(s); to include them, {remedy}")
+    measured = measured_lines(terminalreporter.getreports("passed"))
+    if measured:
+        terminalreporter.section("counted")
+    for line in measured:
+        terminalreporter.write_line(line)
     slow = unmarked_slow_tests(terminalreporter.getreports("passed"))
     if slow:
         terminalreporter.section(f"slower than {SLOW_SECONDS} s without the mark `slow`")
     for line in slow:
         terminalreporter.write_line(line)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _engines_one_module_at_a_time(request: pytest.FixtureRequest) -> Iterator[None]:
+    """Modules that run real engines wait for each other: two networks on two cores would measure each other's load."""
+    runs_engines = any(
+        item.getparent(pytest.Module) is request.node and item.get_closest_marker("cometbft")
+        for item in request.session.items
+    )
+    if not runs_engines:
+        yield
+        return
+    with (Path(tempfile.gettempdir()) / f"cellvow-engines-{os.getuid()}.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # given back when the file is closed, or its process dies
+        yield
 
 
 @pytest.fixture(scope="session")

@@ -13,6 +13,7 @@ from cellvow.core.contracts.attestation import (
     Standard,
 )
 from cellvow.core.contracts.battery import Backfill, RegisterBattery, RegisterModel
+from cellvow.core.contracts.change import AdmitMember, Change, ChangeRoles
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
 from cellvow.core.contracts.custody import (
     AcceptHandover,
@@ -21,9 +22,18 @@ from cellvow.core.contracts.custody import (
     RegisterName,
     WithdrawHandover,
 )
-from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey
+from cellvow.core.contracts.governance import CastVote, Propose, WithdrawProposal
+from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey, possession_bytes
+from cellvow.core.contracts.recovery import (
+    AppointGuardians,
+    ApproveRecovery,
+    CompleteRecovery,
+    OpenRecovery,
+    VetoRecovery,
+)
 from cellvow.core.ledger.statement import Statement
-from tests.world import GENESIS_MS, Signer
+from cellvow.core.primitives.signature import sign
+from tests.world import CHAIN_ID, DAY_MS, GENESIS_MS, Signer, make_signer
 
 GTIN = "04012345123456"
 OTHER_GTIN = "09506000134352"
@@ -160,3 +170,84 @@ def revoke_key(signer: Signer) -> RevokeKey:
 def raise_floor(signer: Signer, floor: int) -> RaiseFloor:
     """Mark every sequence of the signer up to `floor` as used."""
     return RaiseFloor(organisation=signer.organisation, floor=floor)
+
+
+CLOSES_MS = GENESIS_MS + 30 * DAY_MS
+"""When votes end, unless a test says otherwise."""
+NEWCOMER = "newcomer"
+"""An organisation that genesis does not name."""
+
+
+def roles_of(organisation: str, *roles: str) -> ChangeRoles:
+    """A change that always applies to a member."""
+    return ChangeRoles(organisation=organisation, roles=roles or ("workshop",))  # type: ignore[arg-type]  # words of tests
+
+
+def admission(organisation: str = NEWCOMER, root: str = "root") -> AdmitMember:
+    """The admission of an organisation with the root key of that name."""
+    public_key = make_signer(organisation, root).public_key.hex()
+    return AdmitMember(
+        organisation=organisation, name="Newcomer (invented)", roles=("operator",), root_keys=(public_key,)
+    )
+
+
+def proposal(
+    organisation: str,
+    change: Change,
+    reference: str = "P-1",
+    *,
+    effective_height: int = 0,
+    closes_ms: int = CLOSES_MS,
+) -> Propose:
+    """A change, to hold as soon as it is adopted unless a test says otherwise."""
+    return Propose(
+        organisation=organisation,
+        reference=reference,
+        change=change,
+        effective_height=effective_height,
+        closes_ms=closes_ms,
+    )
+
+
+def vote(proposer: str, reference: str = "P-1", *, approve: bool = True) -> CastVote:
+    """A vote on somebody's proposal."""
+    return CastVote(proposer=proposer, reference=reference, approve=approve)
+
+
+def withdrawal(organisation: str, reference: str = "P-1") -> WithdrawProposal:
+    """The end of one's own proposal."""
+    return WithdrawProposal(organisation=organisation, reference=reference)
+
+
+def appointment(
+    organisation: str, guardians: tuple[str, ...], threshold: int = 2, delay_ms: int = 2 * DAY_MS
+) -> AppointGuardians:
+    """Who may together replace the organisation's lost keys."""
+    return AppointGuardians(organisation=organisation, guardians=guardians, threshold=threshold, delay_ms=delay_ms)
+
+
+def recovery(organisation: str, *names: str) -> OpenRecovery:
+    """A recovery that brings the root keys of these names, `new root` unless told otherwise."""
+    signers = [make_signer(organisation, name) for name in names or ("new root",)]
+    return OpenRecovery(
+        organisation=organisation,
+        public_keys=tuple(signer.public_key.hex() for signer in signers),
+        possessions=tuple(
+            sign(one.seed, possession_bytes(CHAIN_ID, organisation, one.public_key.hex())).hex() for one in signers
+        ),
+    )
+
+
+def approval(organisation: str, attempt: int = 1) -> ApproveRecovery:
+    """Another guardian agrees."""
+    return ApproveRecovery(organisation=organisation, attempt=attempt)
+
+
+def veto(organisation: str, attempt: int = 1) -> VetoRecovery:
+    """The owner is there."""
+    return VetoRecovery(organisation=organisation, attempt=attempt)
+
+
+def completion(organisation: str, attempt: int = 1) -> CompleteRecovery:
+    """The lock has ended."""
+    return CompleteRecovery(organisation=organisation, attempt=attempt)

@@ -14,7 +14,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 from cellvow.core.contracts.contract import Message, RecordType, decode_record, encode_message
-from cellvow.core.contracts.organisation import RegisterKey, possession_bytes
+from cellvow.core.contracts.organisation import ROOT_ONLY, RegisterKey, RotateRootKey, possession_bytes
 from cellvow.core.ledger.block import Block
 from cellvow.core.ledger.genesis import Accreditation, Genesis, Organisation
 from cellvow.core.ledger.outcome import Outcome, parse_outcome
@@ -32,12 +32,13 @@ from cellvow.core.ledger.statement import (
     encode_protected,
     parse_statement,
 )
+from cellvow.core.ledger.validator import Validator, order_validators
 from cellvow.core.primitives.cbor import encode_cbor
 from cellvow.core.primitives.digest import Digest, sha256
 from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import InvalidBlock, Malformed
 from cellvow.core.primitives.signature import derive_key_id, derive_public_key, sign
-from cellvow.core.protocol.ruleset import RULESETS
+from cellvow.core.protocol.ruleset import NEWEST, RULESETS
 from cellvow.core.protocol.transition import (
     Applied,
     Head,
@@ -54,9 +55,7 @@ BLOCK_MS = 60_000
 """From one block to the next, unless a test says otherwise."""
 DAY_MS = 86_400_000
 ACCREDITED_UNTIL_MS = GENESIS_MS + 365 * DAY_MS
-OPERATIONAL_SCOPE = tuple(
-    sorted(kind.__name__ for kind in RULESETS[1].handlers if kind.__name__ not in ("RegisterKey", "RevokeKey"))
-)
+OPERATIONAL_SCOPE = tuple(sorted(kind.__name__ for kind in RULESETS[NEWEST].handlers if kind.__name__ not in ROOT_ONLY))
 """Every message type but those that manage keys."""
 
 MAKER, CARMAKER, LABORATORY, BUYER, AUTHORITY = "nordpack", "autowerk", "cellab", "secondlife", "marktamt"
@@ -147,6 +146,20 @@ class Member:
     root: Signer
     key: Signer
 
+    def possession_of(self, signer: Signer, chain_id: str = CHAIN_ID) -> str:
+        """What a new key of this member signs for its own registration."""
+        signed = possession_bytes(chain_id, self.organisation, signer.public_key.hex())
+        return sign(signer.seed, signed).hex()
+
+    def rotate_root_key(self, signer: Signer, retires: Signer | None = None) -> RotateRootKey:
+        """The message that registers another root key of this member, and ends the one it retires."""
+        return RotateRootKey(
+            organisation=self.organisation,
+            public_key=signer.public_key.hex(),
+            retires=None if retires is None else retires.kid.hex(),
+            possession=self.possession_of(signer),
+        )
+
     def register_key(
         self,
         signer: Signer,
@@ -157,16 +170,14 @@ class Member:
         chain_id: str = CHAIN_ID,
     ) -> RegisterKey:
         """The message that registers a key of this member, with proof of possession."""
-        public_key = signer.public_key.hex()
-        possession = sign(signer.seed, possession_bytes(chain_id, self.organisation, public_key))
         return RegisterKey(
             organisation=self.organisation,
-            public_key=public_key,
+            public_key=signer.public_key.hex(),
             kind="operational",
             scope=tuple(scope),
             valid_from_ms=valid_from_ms,
             valid_until_ms=valid_until_ms,
-            possession=possession.hex(),
+            possession=self.possession_of(signer, chain_id),
         )
 
 
@@ -180,12 +191,12 @@ def make_member(organisation: str) -> Member:
     return Member(organisation, make_signer(organisation, "root"), make_signer(organisation, "operational"))
 
 
-def make_genesis(chain_id: str = CHAIN_ID) -> Genesis:
-    """The five invented organisations; only the laboratory is accredited."""
+def make_genesis(chain_id: str = CHAIN_ID, *, ruleset: int = 1, validators: Sequence[str] = ()) -> Genesis:
+    """The five invented organisations; only the laboratory is accredited. Some may run validators of equal power."""
     return Genesis(
         chain_id,
         GENESIS_MS,
-        1,
+        ruleset,
         tuple(
             Organisation(
                 organisation=identifier,
@@ -196,7 +207,13 @@ def make_genesis(chain_id: str = CHAIN_ID) -> Genesis:
             )
             for identifier, (name, roles) in sorted(_ROLES.items())
         ),
+        validators=order_validators(tuple(make_validator(organisation) for organisation in validators)),
     )
+
+
+def make_validator(organisation: str, name: str = "validator", power: int = 10) -> Validator:
+    """A validator of the organisation, whose consensus key grows from both names."""
+    return Validator(organisation, make_signer(organisation, name).public_key.hex(), power)
 
 
 def _accreditations(organisation: str) -> tuple[Accreditation, ...]:
@@ -217,6 +234,10 @@ class MemoryState:
         """The bytes of a record, or None."""
         return self.records.get(key)
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin with the prefix, in order."""
+        return sorted(key for key in self.records if key.startswith(prefix))
+
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""
         self.records.update(writes)
@@ -231,12 +252,18 @@ class MemoryState:
 class World:
     """A ledger in memory with its members; blocks, outcomes and leaves are kept for inspection."""
 
-    def __init__(self, genesis: Genesis | None = None, *, with_keys: bool = True) -> None:
+    def __init__(
+        self,
+        genesis: Genesis | None = None,
+        *,
+        with_keys: bool = True,
+        inherited: Mapping[str, bytes] | None = None,
+    ) -> None:
         """Begin the chain; unless told otherwise block 1 registers everyone's operational key."""
         self.genesis = genesis or make_genesis()
         self.state = MemoryState()
         self.members = {m.organisation: make_member(m.organisation) for m in self.genesis.organisations}
-        begun = begin_chain(self.genesis, self.state)
+        begun = begin_chain(self.genesis, self.state, inherited)
         self.head: Head = begun.head
         self.leaves: list[Digest] = list(begun.leaves)
         self.blocks: list[Block] = []

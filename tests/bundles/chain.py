@@ -233,9 +233,10 @@ class Sound:
 class Chain:
     """The ledger in a folder, with what is needed to build any bundle from it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.genesis = make_genesis()
-        self.store = LedgerStore.create(folder, self.genesis, begin_chain(self.genesis, MemoryState()))
+    def __init__(self, folder: Path, genesis: Genesis | None = None, inherited: dict[str, bytes] | None = None) -> None:
+        self.genesis = genesis or make_genesis()
+        begun = begin_chain(self.genesis, MemoryState(), inherited)
+        self.store = LedgerStore.create(folder, self.genesis, begun)
         self.time_ms = 2_000
         self.engine = EmbeddedEngine(self.store, self._tick)
         self.signer = Signer()

@@ -54,9 +54,14 @@ def mutate(rng: random.Random, sound: Sound, other: Sound) -> Case:
 
 def _mutate_trust(rng: random.Random, trust: bytes) -> bytes:
     document = json.loads(trust)
-    kind = rng.choice(["genesis", "quorum", "witness", "log", "extra"])
+    is_consortium = "engine" in document
+    kind = rng.choice(
+        ["genesis", "engine", "extra"] if is_consortium else ["genesis", "quorum", "witness", "log", "extra"]
+    )
     if kind == "genesis":
         document["genesis"] = rng.randbytes(32).hex()
+    elif kind == "engine":
+        document["engine"] = rng.choice(["cometbft ", "tendermint", 1])
     elif kind == "quorum":
         document["quorum"] = rng.choice([4, -1, 3])
     elif kind == "witness":
@@ -71,7 +76,7 @@ def _mutate_trust(rng: random.Random, trust: bytes) -> bytes:
 def _mutate_value(rng: random.Random, kind: str, value: Cbor, donor: Cbor) -> None:
     """Change one place of the parsed bundle in place."""
     if kind == "swap" and isinstance(value, dict) and isinstance(donor, dict):
-        name = rng.choice(sorted(str(key) for key in value))
+        name = rng.choice(sorted(str(key) for key in value if key in donor))
         value[name] = donor[name]
         return
     places = [place for place in _places(value) if kind == "field" or isinstance(place[0], list)]

@@ -7,7 +7,10 @@ import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from cellvow.node.bundling import build_bundle
+from cellvow.verify import encode_bundle, encode_trust
 from tests.bundles.chain import Chain
+from tests.bundles.consortium import Consortium
 from tests.bundles.mutation import Case, mutate, sound_case
 from tests.bundles.verdict import judge
 
@@ -35,8 +38,35 @@ def make_vectors() -> dict[str, object]:
         drawn = [chain.sound(rng, 6) for _ in range(240)]
         chain.close()
     cases = [sound_case(sound) for sound in _shapes(drawn)]
-    cases += [Case(cases[1].bundle, None, "no trust file"), *_failures(rng, drawn)]
+    cases += [Case(cases[1].bundle, None, "no trust file"), *_failures(rng, drawn), *_second_version()]
     return {"cases": [_document(case) for case in cases], "description": _DESCRIPTION}
+
+
+def _second_version() -> list[Case]:
+    """Bundles from a consortium: by validators or a log's key, with signers of genesis and of the state."""
+    with tempfile.TemporaryDirectory() as folder:
+        consortium = Consortium(Path(folder))
+        consortium.fill()
+        consortium.publish("ab")
+        log, validators = encode_trust(consortium.trust()), encode_trust(consortium.consortium_trust())
+        made = {name: _second(consortium, name) for name in ("inherited 1", "registered")}
+        consortium.close()
+    (by_log, inherited), (_, registered) = made.values()
+    return [
+        Case(inherited, validators, "none, signer by the state, log by its validators"),
+        Case(by_log, log, "none, signer by the state, log by its key"),
+        Case(registered, validators, "none, signer by genesis, log by its validators"),
+        Case(registered, None, "no trust file for a consortium"),
+        Case(inherited, log, "validators where a log's key is trusted"),
+        Case(by_log, validators, "a log's key where validators are trusted"),
+    ]
+
+
+def _second(consortium: Consortium, name: str) -> tuple[bytes, bytes]:
+    """The bundle of a statement under the log's note, and under the validators' commit."""
+    digest, state = consortium.receipts[name].digest, consortium.engine.state
+    bundles = [build_bundle(consortium.store, digest, state=state, vouched_by=by) for by in (None, consortium.vouch())]
+    return encode_bundle(bundles[0]), encode_bundle(bundles[1])
 
 
 def _shapes(drawn: list[Sound]) -> list[Sound]:

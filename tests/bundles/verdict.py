@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from tests.bundles.mutation import Case
 
 FIELDS = (
+    "admitted_by",
     "anchored",
     "chain_id",
     "cosigned_by",
@@ -27,9 +28,14 @@ FIELDS = (
     "records",
     "ruleset",
     "sequence",
+    "signed_by",
+    "signed_height",
+    "signed_power",
     "size",
     "state_shown",
+    "suspect",
     "time_ms",
+    "total_power",
 )
 
 

@@ -11,6 +11,8 @@ from typing import Any, NamedTuple
 
 from nacl.signing import SigningKey
 
+from tests.conformance import javascript_consensus as consensus
+
 Value = Any  # whatever a JSON document or a CBOR envelope may hold
 Document = dict[str, Value]
 Change = Callable[[Value], Value]
@@ -150,6 +152,14 @@ def signature_line(name: str, key: SigningKey, kind: int, body: bytes, time_s: i
     return f"— {name} {base64.b64encode(blob).decode()}\n"
 
 
+def key_record(key: SigningKey, kind: str = "operational") -> Document:
+    """The record of a key that organisation `acme` has."""
+    names = ("compromised_since_ms", "device", "replaces", "revoked_height", "statement", "valid_until_ms")
+    record: Document = dict.fromkeys(names) | {"algorithm": "ed25519", "kind": kind, "organisation": "acme"}
+    record |= {"kid": kid_of(key).hex(), "public_key": bytes(key.verify_key).hex(), "registered_height": 2}
+    return record | {"scope": ["IssueAttestation"], "valid_from_ms": 3000}
+
+
 class Case(NamedTuple):
     """A bundle before its encoding, and a trust file."""
 
@@ -163,14 +173,20 @@ class Case(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Which of the forms a statement may have."""
+    """Which of the forms a statement may have, and who vouches: genesis or the state, a log's key or validators."""
 
     is_batch: bool = False
     by_root_key: bool = False
+    by_state: bool = False
+    by_validators: bool = False
 
 
 SINGLE = Kind()
 KINDS = [Kind(is_batch, by_root_key) for is_batch in (False, True) for by_root_key in (False, True)]
+KINDS_2 = [
+    Kind(by_root_key=root, by_state=state, by_validators=True) for root in (False, True) for state in (False, True)
+]
+KINDS_2.append(Kind(is_batch=True, by_state=True))
 
 
 class Builder:
@@ -226,6 +242,8 @@ class Builder:
         document = encode_document(self.piece("organisation", organisation | {"accreditations": [accreditation]}))
         leaves = [leaf_hash(document), leaf_hash(b"bolt"), leaf_hash(b"cord")]
         header: Document = {"chain_id": "test-chain", "organisations": 3, "organisations_root": tree_root(leaves).hex()}
+        if self.kind.by_validators:
+            header |= {"validators": consensus.founders()}
         genesis = encode_document(self.piece("genesis", header | {"ruleset": 1, "time_ms": 5}))
         return {"organisation": document, "index": 0, "path": tree_path(leaves, 0)}, genesis
 
@@ -261,16 +279,23 @@ class Builder:
     def state(self) -> tuple[State, list[Document]]:
         """The state of the last block, and two of its records: one with empty siblings, and the signer's key."""
         name = f"key/{kid_of(self.signer).hex()}"
-        record = self.piece("key record", {"public_key": bytes(self.signer.verify_key).hex(), "revoked_height": 9})
+        kind = "root" if self.kind.by_root_key else "operational"
+        record = self.piece("key record", key_record(self.signer, kind) | {"revoked_height": 9})
         others = {f"custody/{n}": encode_document({"holder": n}) for n in range(5)}
+        roots = [bytes(ROOT_KEY.verify_key).hex()]
+        member = self.piece("member", {"organisation": "acme", "name": "Acme", "root_keys": roots})
+        others |= {"organisation/acme": encode_document(member)}
         state = State(others | {name: encode_document(record)})
-        return state, [state.record("custody/3"), state.record(name)]
+        shown = ["custody/3", name, "organisation/acme"][: 3 if self.kind.by_state else 2]
+        return state, [state.record(key) for key in shown]
 
     def trust(self, genesis: bytes) -> str:
         """The trust file."""
         witnesses = [verifier_key(*pair, 4) for pair in zip(WITNESSES, WITNESS_KEYS, strict=True)]
-        trust: Document = {"genesis": domain_digest("cellvow/genesis/v1", genesis).hex(), "quorum": 2}
-        trust |= {"log": verifier_key(ORIGIN, LOG_KEY, 1), "witnesses": witnesses}
+        trust: Document = {"genesis": domain_digest("cellvow/genesis/v1", genesis).hex()}
+        if self.kind.by_validators:
+            return json.dumps(self.piece("trust", trust | {"engine": "cometbft"}), sort_keys=True)
+        trust |= {"quorum": 2, "log": verifier_key(ORIGIN, LOG_KEY, 1), "witnesses": witnesses}
         return json.dumps(self.piece("trust", trust), sort_keys=True, indent=1)
 
     def build(self) -> Case:
@@ -294,7 +319,20 @@ class Builder:
             "state": [{"body": blocks[2], "path": tree_path(leaves, 7), "records": records}],
             "disclosures": [] if by_root_key else [{"salt": SALT, "field": encode_document(FIELD)}],
         }
+        if self.kind.by_state or self.kind.by_validators:
+            bundle = self.second_version(bundle, leaves)
         return Case(self.piece("bundle", bundle), self.trust(genesis))
+
+    def second_version(self, bundle: Document, leaves: list[bytes]) -> Document:
+        """The same in version 2: what genesis or the log's key said is left to the state or the validators."""
+        note, admission = bundle.pop("checkpoint"), bundle.pop("admission")
+        vouched: Document = {"note": note}
+        if self.kind.by_validators:
+            app_hash = self.piece("app hash", len(leaves).to_bytes(8, "big") + tree_root(leaves))
+            proof = self.piece("proof", consensus.build_proof("test-chain", 300, app_hash))
+            vouched = {"consensus": encode_cbor(proof)}
+        shown = {"keys": [], "admission": []} if self.kind.by_state else {"admission": [admission]}
+        return bundle | {"version": 2, "vouched": vouched} | shown
 
 
 def build_case(kind: Kind = SINGLE, **changes: Change) -> Case:

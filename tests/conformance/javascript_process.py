@@ -15,9 +15,18 @@ VERIFIER = FOLDER / "verify.js"
 _DRIVER = """
 import { createInterface } from "node:readline";
 const folder = process.argv[1];
-const modules = ["verify.js", "formats.js", "structures.js", "merkle.js"];
+const modules = ["verify.js", "formats.js", "structures.js", "merkle.js", "consensus.js"];
 const called = Object.assign({}, ...(await Promise.all(modules.map((name) => import(folder + name)))));
 called.judgeNote = (note, trust) => called.verifyNote(called.parseNote(note), called.parseTrust(trust));
+called.judgeConsensus = (proof, header) => called.verifyConsensus(proof, called.parseGenesis(header));
+called.judgeCommit = (header, commit, chain, keys) => {
+  const read = called.parseHeader(header);
+  const given = JSON.parse(keys).map(({ publicKey, power }) => ({
+    publicKey: Uint8Array.from(Buffer.from(publicKey, "hex")),
+    power: BigInt(power),
+  }));
+  return { hash: called.hashHeader(read), ...called.verifyCommit(read, called.parseCommit(commit), chain, given) };
+};
 const reading = (key, value) =>
   value?.hex === undefined ? (value?.whole === undefined ? value : BigInt(value.whole))
   : Uint8Array.from(Buffer.from(value.hex, "hex"));

@@ -13,6 +13,7 @@ from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.node.bundling import build_bundle
 from cellvow.verify import encode_bundle, encode_trust, parse_trust, verify_bundle
 from tests.bundles.chain import Chain, Sound, disclosures
+from tests.bundles.consortium import Consortium
 from tests.bundles.mutation import Case, generate
 from tests.bundles.verdict import FIELDS, judge
 from tests.conformance.javascript_process import verify_lines
@@ -29,6 +30,16 @@ SEED = 20261124
 def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     """A ledger with every kind of statement, witnessed."""
     built = Chain(tmp_path_factory.mktemp("chain") / "ledger")
+    built.fill()
+    built.publish()
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def consortium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
+    """A ledger whose validators vouch for it, with keys that genesis does not lead to."""
+    built = Consortium(tmp_path_factory.mktemp("consortium"))
     built.fill()
     built.publish()
     yield built
@@ -66,6 +77,19 @@ def test_both_verifiers_say_the_same_of_every_bundle(chain: Chain) -> None:
 
 
 @pytest.mark.node
+@pytest.mark.slow
+def test_both_verifiers_say_the_same_of_every_bundle_from_a_consortium(consortium: Consortium) -> None:
+    """The same for commits instead of notes, and for signers whom the state vouches for."""
+    rng = random.Random(SEED)
+    sounds = [consortium.sound(rng) for _ in range(24)]
+
+    found = differences(generate(rng, sounds, COUNT // 4))
+
+    assert [] == found
+
+
+@pytest.mark.node
+@pytest.mark.slow
 def test_a_verifier_that_forgot_a_check_would_be_found_out(chain: Chain) -> None:
     """Control: against a trust file that wants more witnesses than cosigned, a lenient verdict must show up."""
     sound = chain.sound(random.Random(SEED))

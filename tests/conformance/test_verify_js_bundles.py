@@ -96,7 +96,8 @@ REJECTED = {"code": 7, "facts": {}, "result": "rejected"}
 STRANGE_LINE = bundles.signature_line("witness.example/z", SigningKey(bytes(32)), 4, b"")
 STRANGER = bytes(SigningKey(b"\x09" * 32).verify_key).hex()
 LIES: list[tuple[str, int, dict[str, Any]]] = [
-    ("another version", 1, {"bundle": having(version=2)}),
+    ("another version", 1, {"bundle": having(version=3)}),
+    ("a version with other members", 1, {"bundle": having(version=2)}),
     ("a member too many", 1, {"bundle": having(note="hello")}),
     ("a member too few", 1, {"bundle": lacking("state")}),
     ("two registrations", 1, {"bundle": within("keys", to=lambda keys: keys * 2)}),

@@ -21,7 +21,6 @@ from cellvow.node.store import LEDGER_FILE
 from cellvow.passport.view import Audience
 from cellvow.verify import parse_bundle, parse_trust, verify_bundle
 from cellvow.verify.archive import MODULES, build_archive
-from cellvow.workspace.attack import run_attacks
 from cellvow.workspace.demo import BATTERY, Demo, DemoInput, clear_demo, run_demo
 from cellvow.workspace.passports import PassportReader
 
@@ -246,16 +245,6 @@ def test_a_measurement_that_cannot_be_read_leaves_an_earlier_demonstration_as_it
         run_demo(folder, DemoInput(data=bad, rated_ah=1.0), silent, replace=True)
 
     assert [path.name for path in folder.iterdir()] == ["certificate.cvb"]
-
-
-@pytest.mark.slow
-def test_each_of_three_attacks_is_noticed_by_those_who_should(demo: Demo, tmp_path: Path) -> None:
-    """An edited database, a rewritten history and an invented laboratory: who notices each."""
-    noticed = run_attacks(demo.folder, tmp_path, silent)
-    parties = [{party.split()[0] for party in one.by} for one in noticed]
-
-    assert parties == [{"fsck", "offline"}, {"witness", "offline"}, {"fsck", "offline"}]
-    assert len([party for party in noticed[1].by if party.startswith("witness")]) == 3
 
 
 @pytest.mark.slow

@@ -8,9 +8,15 @@ from __future__ import annotations
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from tests.world import World
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 sys.path[:0] = [str(ROOT)]
+VALIDATORS = ("autowerk", "cellab", "nordpack", "secondlife")
+"""Who runs a validator, in order."""
 
 
 def tell(*, broken: bool) -> list[str]:
@@ -18,9 +24,9 @@ def tell(*, broken: bool) -> list[str]:
     from msgspec.structs import replace
 
     from tests import messages
-    from tests.world import BUYER, LABORATORY, MAKER, World, make_signer
+    from tests.world import BUYER, LABORATORY, MAKER, World, make_genesis, make_signer
 
-    world = World()
+    world = World(make_genesis(validators=VALIDATORS))
     maker, laboratory, buyer = (world[name].key for name in (MAKER, LABORATORY, BUYER))
     serials = [f"01/{messages.GTIN}/21/PACK-{number:04}" for number in range(40)]
     if broken:
@@ -59,8 +65,74 @@ def tell(*, broken: bool) -> list[str]:
         second.sign({"type": "Teleport"}),
         second.sign(messages.model(messages.OTHER_GTIN), not_after_ms=1),
     )
+    _decide(world)
+    _recover(world)
     outcomes = [one.decode() for applied in world.applied for kept in applied.outcomes for one in kept]
     return [world.head.app_hash.hex(), world.state.root.hex(), *outcomes]
+
+
+def _decide(world: World) -> None:
+    """Votes of every kind: adopted, refused, withdrawn, lapsed at their height, and a newer ruleset."""
+    from cellvow.core.contracts.change import (
+        Accredit,
+        ActivateRuleset,
+        AdmitValidator,
+        Change,
+        Distrust,
+        RemoveMember,
+        RemoveValidator,
+        Scope,
+        SetParameter,
+    )
+    from tests import messages
+    from tests.decisions import adopt, pass_block, propose
+    from tests.world import AUTHORITY, BUYER, CARMAKER, GENESIS_MS, MAKER, make_signer, make_validator
+
+    newest = make_validator(AUTHORITY)
+    scope = Scope(standard="IEC 62660-1", edition="2018", quantities=("capacity",), valid_until_ms=GENESIS_MS * 2)
+    changes: list[Change] = [
+        messages.admission(),
+        messages.roles_of(messages.NEWCOMER, "recycler"),
+        Accredit(organisation=AUTHORITY, accreditations=(scope,)),
+        AdmitValidator(organisation=AUTHORITY, public_key=newest.public_key, power=3),
+        RemoveValidator(public_key=newest.public_key),
+        SetParameter(name="threshold.role", amount=3, out_of=5),
+        Distrust(kid=make_signer(MAKER, "second").kid.hex(), since_ms=GENESIS_MS),
+        ActivateRuleset(ruleset=2),
+        RemoveMember(organisation=messages.NEWCOMER),
+    ]
+    for number, change in enumerate(changes):
+        adopt(world, change, f"P-{number}", voters=VALIDATORS[:4] if number == 4 else VALIDATORS[:3])
+        pass_block(world)
+    height = world.head.height + 9
+    adopt(world, messages.roles_of(BUYER, "insurer"), "LATE", voters=VALIDATORS[:3], effective_height=height)
+    propose(world, messages.roles_of(BUYER), "REFUSED")
+    propose(world, messages.roles_of(BUYER), "WITHDRAWN")
+    world.include(
+        *(world[name].key.sign(messages.vote(MAKER, "REFUSED", approve=False)) for name in (CARMAKER, BUYER)),
+        world[MAKER].key.sign(messages.withdrawal(MAKER, "WITHDRAWN")),
+        world[AUTHORITY].key.sign(messages.vote(MAKER, "REFUSED")),
+    )
+    while world.head.height < height:
+        pass_block(world)
+
+
+def _recover(world: World) -> None:
+    """A rotation, guardians, one recovery that is vetoed, and one that is completed."""
+    from tests import messages
+    from tests.world import BUYER, CARMAKER, DAY_MS, LABORATORY, MAKER, make_signer
+
+    maker = world[MAKER]
+    buyer, carmaker, laboratory = (world[name].key for name in (BUYER, CARMAKER, LABORATORY))
+    rotated = maker.rotate_root_key(make_signer(MAKER, "second root"), maker.root)
+    world.include(
+        maker.root.sign(messages.appointment(MAKER, (BUYER, CARMAKER, LABORATORY)), sequence=102),
+        maker.root.sign(rotated, sequence=103),
+    )
+    world.include(buyer.sign(messages.recovery(MAKER, "lost root")), maker.key.sign(messages.veto(MAKER)))
+    world.include(carmaker.sign(messages.recovery(MAKER)), laboratory.sign(messages.approval(MAKER, 2)))
+    world.include(buyer.sign(messages.completion(MAKER, 2)))
+    world.include(buyer.sign(messages.completion(MAKER, 2)), time_ms=world.head.time_ms + 2 * DAY_MS)
 
 
 def main(arguments: list[str]) -> int:

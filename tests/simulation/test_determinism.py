@@ -69,15 +69,19 @@ def interpreters() -> list[str]:
 INTERPRETERS = interpreters()
 
 
+@pytest.mark.slow
 def test_the_history_uses_every_message_type_and_both_ends() -> None:
     """Otherwise agreement would say little."""
     lines = expected()
     accepted = [line for line in lines if '"accepted"' in line]
     rejected = [line for line in lines if '"rejected"' in line]
+    events = "\n".join(accepted)
 
-    assert len(accepted) > 100
-    assert len(rejected) >= 5
-    assert len(RULESETS[1].handlers) == 14
+    assert len(accepted) > 140
+    assert len(rejected) >= 7
+    assert (len(RULESETS[1].handlers), len(RULESETS[2].handlers)) == (18, 23)
+    for decided in ("ProposalAdopted", "ProposalRefused", "ProposalWithdrawn", "RecoveryVetoed", "RecoveryCompleted"):
+        assert decided in events
 
 
 @pytest.mark.slow

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from random import Random
 from typing import TYPE_CHECKING
 
@@ -73,7 +73,7 @@ class Log:
 
     def branch(self, at: int) -> Log:
         """The same key, the same first `at` leaves, other leaves from there on."""
-        return Log([*self.leaves[:at], *Log.of_size(len(self.leaves) - at, mark="other ").leaves])
+        return replace(self, leaves=[*self.leaves[:at], *Log.of_size(len(self.leaves) - at, mark="other ").leaves])
 
     @property
     def key(self) -> NoteKey:

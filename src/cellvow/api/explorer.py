@@ -187,12 +187,12 @@ class ExplorerRoutes:
         found = list(self.source.blocks_before(before, PAGE_LENGTH + 1))
         shown = found[:PAGE_LENGTH]
         links = ChainLinks(
-            home=_address("/", request),
+            home=localised("/", request),
             languages=language_links("/blocks", before=asked),
-            to=lambda path: _address(path, request),
+            to=lambda path: localised(path, request),
             witness_note=self.witness_note,
-            newest=None if before is None else _address("/blocks", request),
-            older=_address("/blocks", request, before=str(shown[-1].height)) if len(found) > PAGE_LENGTH else None,
+            newest=None if before is None else localised("/blocks", request),
+            older=localised("/blocks", request, before=str(shown[-1].height)) if len(found) > PAGE_LENGTH else None,
         )
         is_member = self.access.is_owner(request)
         page = render_blocks(head, shown, locale=choose_language(request), is_member=is_member, links=links)
@@ -208,13 +208,13 @@ class ExplorerRoutes:
         if head is None:
             raise Refusal(Problem.NO_BLOCK)
         path = f"/blocks/{page.block.height}"
-        rest = None if page.next_leaf is None else _address(path, request, leaf=str(page.next_leaf))
+        rest = None if page.next_leaf is None else localised(path, request, leaf=str(page.next_leaf))
         links = ChainLinks(
-            home=_address("/", request),
+            home=localised("/", request),
             languages=language_links(path, leaf=request.query_params.get("leaf", "")),
-            to=lambda target: _address(target, request),
+            to=lambda target: localised(target, request),
             witness_note=self.witness_note,
-            newest=_address("/blocks", request),
+            newest=localised("/blocks", request),
             older=rest,
         )
         text = render_block(page, head, locale=choose_language(request), is_member=is_member, links=links)
@@ -240,7 +240,7 @@ def read_number(request: Request, name: str, default: int, least: int, most: int
     return number
 
 
-def _address(path: str, request: Request, **parameters: str) -> str:
+def localised(path: str, request: Request, **parameters: str) -> str:
     """A path of this site with its parameters, in the language that was asked for by name, if any."""
     asked = request.query_params.get("lang", "").replace("-", "_")
     kept = {**parameters, "lang": asked} if asked in LOCALES else parameters

@@ -13,6 +13,7 @@ from cellvow.api.statements import STATEMENT_PATH, STATEMENT_TYPES, STATEMENTS_P
 from cellvow.core.primitives.limits import INTEGER_MAX, STATEMENT_BYTES_MAX
 from cellvow.web import LOCALES, Problem
 from cellvow.workspace.explorer import BLOCKS_MAX, ChainHead
+from cellvow.workspace.network_view import NetworkView
 
 HTML, JSON, TEXT = "text/html", "application/json", "text/plain"
 BINARY = "application/octet-stream"
@@ -160,6 +161,22 @@ OPERATIONS = (
         {JSON: Batteries},
         (AFTER_BATTERY, _number("limit", "How many at most.", 1, BATTERIES_MAX, DEFAULT_LIMIT)),
         (Problem.BAD_REQUEST, Problem.CHECK_DIGIT, Problem.IDENTIFIER, Problem.UNAVAILABLE),
+    ),
+    Operation(
+        "/api/v1/network",
+        "chain",
+        "Members, validators, votes, adopted changes, evidence, recoveries; whether this node agrees with the others.",
+        {JSON: NetworkView},
+        problems=(Problem.NO_BLOCK, Problem.UNAVAILABLE),
+        notes=("At most two seconds old; lists are bounded, and totals stand beside them.",),
+    ),
+    Operation(
+        "/network",
+        "chain",
+        "The network as a page with a picture; as JSON the same as /api/v1/network.",
+        {HTML: _STRING, JSON: NetworkView},
+        (LANG,),
+        (Problem.NO_BLOCK, Problem.UNAVAILABLE),
     ),
     Operation(
         "/blocks",

@@ -6,13 +6,27 @@ import typer
 from typer.core import TyperGroup
 
 from cellvow import __version__
-from cellvow.cli import attestations, batteries, bundles, founding, grants, handovers, keys, rows, witnesses
+from cellvow.cli import (
+    archives,
+    attestations,
+    batteries,
+    bundles,
+    founding,
+    grants,
+    handovers,
+    keys,
+    networks,
+    rows,
+    votes,
+    witnesses,
+)
 from cellvow.cli.command import CONTEXT
 from cellvow.cli.demonstration import add_demo
 from cellvow.cli.examination import add_doctor
 from cellvow.cli.failures import MEANINGS
 from cellvow.cli.ledgers import add_ledger_commands
 from cellvow.cli.measurements import add_import
+from cellvow.cli.network_watching import add_watching
 from cellvow.cli.passports import add_passport
 from cellvow.cli.serving import add_serve
 from cellvow.cli.verdicts import add_verdict
@@ -22,7 +36,8 @@ _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" f
 
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
-    *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness", "publish", "fsck"),
+    *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
+    *("network", "vote", "publish", "fsck", "archive"),
 )
 """The commands in the order a newcomer meets them."""
 
@@ -76,7 +91,11 @@ add_verify(app)
 app.add_typer(rows.app, name="row")
 add_serve(app)
 app.add_typer(witnesses.app, name="witness")
+add_watching(networks.app)
+app.add_typer(networks.app, name="network")
+app.add_typer(votes.app, name="vote")
 add_ledger_commands(app)
+app.add_typer(archives.app, name="archive")
 add_demo(app)
 add_doctor(app)
 

@@ -1,4 +1,4 @@
-"""`cellvow demo`: the main job from a real file to a proof, told as it happens; then an operator who cheats."""
+"""`cellvow demo`: the main job from a real file to a proof, told as it happens; then twelve ways to cheat."""
 
 import dataclasses
 import json
@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cellvow.cli.answer import Answer, Report, print_lines, reporter
+from cellvow.cli.answer import Answer, Report, Table, print_lines, reporter
 from cellvow.cli.command import Options, command
 from cellvow.cli.failures import ExitCode, WrongUsage
 from cellvow.cli.passport_text import describe_passport
@@ -22,6 +22,7 @@ from cellvow.core.primitives.errors import OperationalError, VerificationError
 
 if TYPE_CHECKING:
     from cellvow.passport.view import Passport
+    from cellvow.workspace.attacks import Noticed
     from cellvow.workspace.demo import Demo
 
 OWNER = "buyer"
@@ -67,7 +68,7 @@ class Demonstration(Options):
         ),
     ] = Path(".cache/measurement")
     attack: Annotated[
-        bool, typer.Option("--attack", help="Then let a dishonest operator cheat three times, and see who notices.")
+        bool, typer.Option("--attack", help="Then cheat in twelve ways, and see who notices each and who does not.")
     ] = False
     fresh: Annotated[bool, typer.Option("--fresh", help="Replace an earlier demonstration in the folder.")] = False
 
@@ -95,8 +96,8 @@ def demonstrate(options: Demonstration) -> Answer:
     """Take one battery from a measurement to an offline proof.
 
     Five invented organisations, one real measurement, one passport, shown as a stranger and as its owner see it. An
-    earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack a
-    dishonest operator works on copies; the demonstration is left as it is.
+    earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack
+    dishonest operators and members work on copies; the demonstration is left as it is.
     """
     if options.rated_ah is not None and options.data is None:
         raise WrongUsage("--rated-ah belongs to --data: the real measurement has its own rating")
@@ -105,14 +106,14 @@ def demonstrate(options: Demonstration) -> Answer:
     try:
         public, owned = _show(demo, options, report)
         verdicts = _verify(demo, report)
-        noticed = _attack(demo, report) if options.attack else None
+        noticed = _attack(demo, report) if options.attack else []
     finally:
         demo.close()
     failed = [verdict for verdict in verdicts if not verdict.holds]
     if failed:
         raise VerificationError(f"{failed[0].verifier} refuses the demonstration's own proof: {failed[0].reason}")
     document = {
-        "attacks": noticed,
+        "attacks": describe_attacks(noticed) if options.attack else None,
         "bundle": str(demo.bundle),
         "folder": str(demo.folder),
         "owner": owned,
@@ -120,8 +121,7 @@ def demonstrate(options: Demonstration) -> Answer:
         "trust": str(demo.trust),
         "verified_by": [dataclasses.asdict(verdict) for verdict in verdicts],
     }
-    unnoticed = noticed is not None and not all(noticed.values())
-    return Answer(document, _next_steps(demo), exit_code=int(ExitCode.DOES_NOT_HOLD) if unnoticed else 0)
+    return Answer(document, [*tabulate_attacks(noticed), *_next_steps(demo)], exit_code=find_exit_code(noticed))
 
 
 def _open(options: Demonstration, report: Report) -> "Demo":
@@ -178,14 +178,19 @@ def _verify(demo: "Demo", report: Report) -> list[Verdict]:
         report("12 Nothing could be determined from the measurement, so there is no certificate to verify.")
         return []
     report("12 A fresh process checks the certificate from two files, without network and without us.")
-    isolated = [sys.executable, "-I", "-S", "-c", _WITHOUT_NETWORK, str(demo.verifier)]
-    verdicts = [_ask("cellvow-verify.pyz", [*isolated, str(demo.bundle), "--trust", str(demo.trust), "--json"])]
+    return verify_apart(demo.verifier, demo.bundle, demo.trust, report)
+
+
+def verify_apart(verifier: Path, bundle: Path, trust: Path, report: Report) -> list[Verdict]:
+    """A bundle checked by processes that know it and the trust file alone: our `.pyz`, and verify.js where Node is."""
+    isolated = [sys.executable, "-I", "-S", "-c", _WITHOUT_NETWORK, str(verifier)]
+    verdicts = [_ask("cellvow-verify.pyz", [*isolated, str(bundle), "--trust", str(trust), "--json"])]
     node = shutil.which("node")
     if node is None:
         report("     verify.js: not run, Node.js was not found")
     else:
         script = resources.files("cellvow.verify") / "javascript" / "verify.js"
-        verdicts.append(_ask("verify.js", [node, str(script), str(demo.bundle), str(demo.trust), "--json"]))
+        verdicts.append(_ask("verify.js", [node, str(script), str(bundle), str(trust), "--json"]))
     for verdict in verdicts:
         word = f"all {verdict.steps} checks hold" if verdict.holds else f"DOES NOT HOLD: {verdict.reason}"
         report(f"     {verdict.verifier}: {word}")
@@ -207,14 +212,61 @@ def _ask(name: str, arguments: Sequence[str]) -> Verdict:
     return Verdict(name, holds, len(said.get("steps", ())), None if reason is None else str(reason))
 
 
-def _attack(demo: "Demo", report: Report) -> dict[str, dict[str, str]]:
-    """Who noticed each attack, in their words, by the attack's name."""
-    from cellvow.workspace.attack import run_attacks
+def _attack(demo: "Demo", report: Report) -> "list[Noticed]":
+    """Twelve attacks on copies of the demonstration, and who noticed each."""
+    from cellvow.workspace.attacks import run_attacks
 
     report("")
-    report("A dishonest operator holds the database and the log's key, not the members' keys:")
+    report("A dishonest operator holds the database, the node's code and the log's key, not the members' keys.")
+    report("Each attack is carried out on a copy, and everybody looks with what he has:")
     with tempfile.TemporaryDirectory(prefix="cellvow-attack-") as scratch:
-        return {one.attack: dict(one.by) for one in run_attacks(demo.folder, Path(scratch), report)}
+        return run_attacks(demo.folder, Path(scratch), report)
+
+
+def describe_attacks(noticed: "Sequence[Noticed]") -> dict[str, object]:
+    """Each attack by its name: what was done, who noticed it with which words after how long, and who did not."""
+    return {
+        one.attack.name: {
+            "does": f"{one.attack.who} {one.attack.does}",
+            "gains": one.attack.gains,
+            "not_noticed_by": list(one.blind),
+            "noticed_by": {
+                look.party: {"took_ms": look.took_ms, "words": look.words}
+                for look in one.looks
+                if look.words is not None
+            },
+            "threats": list(one.attack.threats),
+            "took_ms": one.took_ms,
+        }
+        for one in noticed
+    }
+
+
+def tabulate_attacks(noticed: "Sequence[Noticed]") -> list[str | Table]:
+    """The attacks as a table, and how many were noticed; nothing where none was made."""
+    if not noticed:
+        return []
+    rows = tuple(
+        (
+            f"{number} {one.attack.name.replace('_', ' ')}",
+            ", ".join(one.by) or "NOBODY",
+            ", ".join(one.blind) or "-",
+            "-" if one.took_ms is None else f"{one.took_ms or '< 1'} ms",
+        )
+        for number, one in enumerate(noticed, start=1)
+    )
+    seen = sum(bool(one.by) for one in noticed)
+    return [
+        "",
+        Table(("attack", "noticed by", "not noticed by", "took"), rows),
+        f"{seen} of {len(noticed)} attacks were noticed; 'took' is the quickest look that saw it.",
+        "Who looks at nothing notices nothing: docs/explanation/fault-model.md says what each party leaves open.",
+    ]
+
+
+def find_exit_code(noticed: "Sequence[Noticed]") -> int:
+    """0 where somebody noticed each of the attacks."""
+    return 0 if all(one.by for one in noticed) else int(ExitCode.DOES_NOT_HOLD)
 
 
 def _program() -> str:

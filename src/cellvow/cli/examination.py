@@ -11,7 +11,7 @@ from cellvow.cli.failures import ExitCode
 from cellvow.cli.options import ReadingOptions
 
 if TYPE_CHECKING:
-    from cellvow.workspace.doctor import Finding
+    from cellvow.workspace.finding import Finding
 
 
 def add_doctor(app: typer.Typer) -> None:
@@ -29,7 +29,8 @@ def examine(options: ReadingOptions) -> Answer:
     Examines this machine, and the workspace or ledger named; says what to type. Changes nothing. Exit code 5 if
     something is broken.
     """
-    from cellvow.workspace.doctor import BROKEN, examine_installation
+    from cellvow.workspace.doctor import examine_installation
+    from cellvow.workspace.finding import BROKEN
 
     findings = examine_installation(options.workspace, options.ledger)
     is_broken = any(finding.state == BROKEN for finding in findings)

@@ -187,18 +187,28 @@ class WitnessToName(Options):
         str, typer.Option(metavar="KEY", help="The witness's verifier key, as `cellvow witness show` prints it.")
     ]
     place: Annotated[str, typer.Option(metavar="PLACE", help="URL of its service, or the folder it lies in.")]
+    replaying: Annotated[
+        bool, typer.Option("--replaying", help="It executes every block before it cosigns: `cellvow witness replay`.")
+    ] = False
 
 
 @command(
     app,
     "witness",
-    examples=("cellvow init witness node --vkey witness.example/north+1a2b3c4d+BG... --place http://127.0.0.1:8001",),
+    examples=(
+        "cellvow init witness node --vkey witness.example/north+1a2b3c4d+BG... --place http://127.0.0.1:8001",
+        "cellvow init witness node --vkey witness.example/east+5e6f7a8b+BC... --place east --replaying",
+    ),
 )
 def name_witness(options: WitnessToName) -> Answer:
     """Name one more witness of a ledger.
 
     Checkpoints are published to it from now on, and trust.json names it. The witness must know the log first:
     `cellvow witness add-log`. Whoever verifies needs the new trust.json.
+
+    What the state alone says of a signer - a member admitted by vote, a recovered root key - counts under one writer
+    only if a witness that executes every block has cosigned it. `--replaying` says that this one does, also of one that
+    is named already.
     """
     from cellvow.core.ledger.checkpoint import parse_vkey
     from cellvow.node.home import NodeHome, WitnessAddress
@@ -208,7 +218,7 @@ def name_witness(options: WitnessToName) -> Answer:
     if not place.startswith(("http://", "https://")):
         place = str(Path(place).resolve())
     name = parse_vkey(options.vkey).name
-    home.add_witness(WitnessAddress(options.vkey, place))
+    home.add_witness(WitnessAddress(options.vkey, place), replaying=options.replaying)
     published = _publish(home)
     trust = home.trust
     document = {
@@ -216,10 +226,13 @@ def name_witness(options: WitnessToName) -> Answer:
         "name": name,
         "place": place,
         "quorum": trust.quorum,
+        "replaying": list(trust.replaying),
         "witnesses": [key.name for key in trust.witnesses],
     }
+    number = [key.name for key in trust.witnesses].index(name) + 1
+    executes = " It executes every block before it does." if name in trust.replaying else ""
     lines = [
-        f"{name} is witness {len(trust.witnesses)} of this ledger; {trust.quorum} must cosign.",
+        f"{name} is witness {number} of this ledger; {trust.quorum} must cosign.{executes}",
         *published.lines(),
         f"Give out {options.ledger / 'trust.json'} anew: verifiers count only witnesses that it names.",
     ]
@@ -245,9 +258,8 @@ def _require_member(home: "NodeHome", workspace: "Workspace") -> str:
     """The ledger's chain id, if its genesis names the workspace's root key; else `OperationalError`."""
     from cellvow.core.ledger.key import key_record_key
     from cellvow.core.primitives.errors import OperationalError
-    from cellvow.workspace.workspace import ROOT_KEY
 
-    if not _holds(home, key_record_key(workspace.key(ROOT_KEY).kid)):
+    if not _holds(home, key_record_key(workspace.key(workspace.root_key).kid)):
         raise OperationalError(
             f"the ledger in {home.folder} was founded without the root key of {workspace.organisation}: "
             "`cellvow init ledger` takes its member.json"

@@ -11,12 +11,15 @@ from cellvow.cli.answer import Answer, Table
 from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.options import WorkspaceOptions, opened_workspace
-from cellvow.cli.parsing import parse_last_moment
-from cellvow.cli.wording import day
+from cellvow.cli.parsing import parse_last_moment, parse_moment
+from cellvow.cli.recovery import add_recovery
+from cellvow.cli.wording import day, moment
 from cellvow.cli.writing import perform
 
 if TYPE_CHECKING:
     from cellvow.core.ledger.key import KeyRecord
+    from cellvow.node.engine import Receipted
+    from cellvow.node.home import LedgerSession
     from cellvow.node.store import LedgerStore
     from cellvow.workspace.keystore import SigningKey
     from cellvow.workspace.workspace import Workspace
@@ -108,12 +111,80 @@ def register_key(options: KeyToRegister) -> Answer:
 def use_key(options: NamedKey) -> Answer:
     """Sign with another key from now on.
 
-    It must be registered before the ledger takes what it signs.
+    A root key manages the others instead. It must be registered before the ledger takes what it signs.
     """
     with opened_workspace(options.workspace) as workspace:
         workspace.work_with(options.name)
-        kid = workspace.key().kid.hex()
-    return Answer({"key": options.name, "kid": kid}, [f"{options.workspace} signs with {options.name} ({kid})."])
+        kid = workspace.key(options.name).kid.hex()
+        does = "manages its keys" if options.name == workspace.root_key else "signs"
+    return Answer({"key": options.name, "kid": kid}, [f"{options.workspace} {does} with {options.name} ({kid})."])
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class KeyToRotate(WorkspaceOptions):
+    """Options of `key rotate`."""
+
+    name: Annotated[
+        str | None, typer.Option(metavar="NAME", help="Name of the new key. Without: the next free one.")
+    ] = None
+    root: Annotated[bool, typer.Option("--root", help="The root key instead of the working key.")] = False
+
+
+@command(app, "rotate", examples=("cellvow key rotate --workspace lab", "cellvow key rotate --root --workspace lab"))
+def rotate_key(options: KeyToRotate) -> Answer:
+    """Put a new key in the place of the one in use.
+
+    The old one ends with that block, and what it signed stays valid. An attempt that was interrupted is taken up again.
+    """
+    from cellvow.core.ledger.key import OPERATIONAL, ROOT
+    from cellvow.workspace import rotation
+
+    kind, rotate = (ROOT, rotation.rotate_root_key) if options.root else (OPERATIONAL, rotation.rotate_key)
+
+    def act(session: "LedgerSession", workspace: "Workspace") -> "Receipted":
+        return rotate(session, workspace, options.name or rotation.free_name(session, workspace, kind))
+
+    answer = perform(options.workspace, f"The {kind} key is replaced.", act)
+    with opened_workspace(options.workspace) as workspace:
+        name = workspace.root_key if options.root else workspace.settings.key
+        kid = workspace.key(name).kid.hex()
+    lines = [*answer.text, f"  {options.workspace} uses {name} ({kid}) from now on", *_backup_advice(options.root)]
+    return Answer({**answer.document, "key": name, "kid": kid}, lines)
+
+
+def _backup_advice(is_root: bool) -> list[str]:
+    return (
+        ["  Back up the folder `keys` of the workspace: the old copy cannot manage keys any more."] if is_root else []
+    )
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DeviceKey(WorkspaceOptions):
+    """Options of `key device`."""
+
+    name: KeyName
+    device: Annotated[str, typer.Option(metavar="REF", help="Which device it is, as your organisation names it.")]
+    valid_until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Last day it may sign.")] = None
+
+
+@command(
+    app,
+    "device",
+    examples=("cellvow key device cycler-7 --device CYCLER-7 --valid-until 2028-12-31 --workspace lab",),
+)
+def register_device(options: DeviceKey) -> Answer:
+    """Make and register the key of a device.
+
+    It may anchor measurements and issue attestations; it can hand nothing over and manage no keys.
+    """
+    from cellvow.workspace import rotation
+
+    until = None if options.valid_until is None else parse_last_moment(options.valid_until)
+    return perform(
+        options.workspace,
+        f"Key {options.name} is registered for the device {options.device}.",
+        lambda session, workspace: rotation.register_device(session, workspace, options.name, options.device, until),
+    )
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -121,24 +192,45 @@ class KeyToRevoke(WorkspaceOptions):
     """Options of `key revoke`."""
 
     key: Annotated[str, typer.Argument(metavar="KEY", help="Name in the workspace, or key identifier.")]
-    cause: Annotated[Cause, typer.Option(help="Why it ends.")]
+    cause: Annotated[Cause | None, typer.Option(help="Why it ends.")] = None
+    compromised_since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Since when somebody else may have had it, like 2027-03-01T14:30 (UTC)."),
+    ] = None
 
 
-@command(app, "revoke", examples=("cellvow key revoke operational-1 --cause rotation --workspace lab",))
+@command(
+    app,
+    "revoke",
+    examples=(
+        "cellvow key revoke operational-1 --cause rotation --workspace lab",
+        "cellvow key revoke operational-1 --compromised-since 2027-03-01T14:30 --workspace lab",
+    ),
+)
 def revoke_key(options: KeyToRevoke) -> Answer:
     """End a key.
 
-    It signs nothing after this block; what it signed before stays valid.
+    It signs nothing after this block; what it signed before stays valid. What it signed since it was compromised
+    stays too, and is shown as suspect everywhere.
     """
-    from cellvow.workspace import commands
+    from cellvow.workspace import commands, rotation
 
+    since_ms = None if options.compromised_since is None else parse_moment(options.compromised_since)
+    cause = options.cause or (None if since_ms is None else "compromised")
+    if cause is None:
+        raise WrongUsage("say why it ends: --cause, or --compromised-since if somebody else may have it")
+    if since_ms is not None and cause != "compromised":
+        raise WrongUsage(f"--compromised-since goes with the cause compromised, not with {cause}")
     with opened_workspace(options.workspace) as workspace:
         kid = options.key if re.match(r"^[0-9a-f]{32}\Z", options.key) else workspace.key(options.key).kid.hex()
-    return perform(
-        options.workspace,
-        f"Key {kid} is revoked.",
-        lambda session, workspace: commands.revoke_key(session, workspace, kid, options.cause),
-    )
+
+    def act(session: "LedgerSession", workspace: "Workspace") -> "Receipted":
+        if since_ms is None:
+            return commands.revoke_key(session, workspace, kid, cause)
+        return rotation.mark_compromised(session, workspace, kid, since_ms)
+
+    marked = "" if since_ms is None else f" What it signed since {moment(since_ms)} is suspect."
+    return perform(options.workspace, f"Key {kid} is revoked.{marked}", act)
 
 
 @command(app, "resend", examples=("cellvow key resend --workspace lab",))
@@ -177,6 +269,9 @@ def recount(options: WorkspaceOptions) -> Answer:
         published = publish(session)
     lines = [f"{name} goes on above {floor}." for name, floor in floors.items()]
     return Answer({"checkpoint": published.document(), "floors": floors}, [*lines, *published.lines()])
+
+
+add_recovery(app)
 
 
 def _described_keys(workspace: "Workspace") -> list[dict[str, object]]:
@@ -222,6 +317,9 @@ def _described(name: str, key: "SigningKey", record: "KeyRecord | None", state: 
             "valid_from": day(record.valid_from_ms),
             "valid_until": day(record.valid_until_ms),
             "revoked_height": record.revoked_height,
+            "compromised_since": None if record.compromised_since_ms is None else moment(record.compromised_since_ms),
+            "device": record.device,
+            "replaces": record.replaces,
         }
     return {
         "name": name,

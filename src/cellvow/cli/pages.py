@@ -56,4 +56,5 @@ def find_witness_note(home: "NodeHome") -> str | None:
     """What is to be said of a ledger's witnesses beside their names: those of a demonstration are not independent."""
     from cellvow.workspace.demo import ORIGIN
 
-    return "one_demo" if home.trust.log.name == ORIGIN else None
+    log = home.trust.log
+    return "one_demo" if log is not None and log.name == ORIGIN else None

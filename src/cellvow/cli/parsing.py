@@ -38,6 +38,14 @@ def parse_battery(text: str) -> BatteryId:
     return parse_battery_id(text)
 
 
+def parse_interval_ms(text: str) -> int:
+    """Milliseconds of a time like `30s`, `10m`, `1h` or `1d`; raises `WrongUsage`."""
+    units = {"s": 1_000, "m": 60_000, "h": 3_600_000, "d": 86_400_000}
+    if not re.fullmatch(r"[1-9][0-9]{0,5}[smhd]", text):
+        raise WrongUsage(f"{text!r} is not a time: write it like 30s, 10m, 1h or 1d")
+    return int(text[:-1]) * units[text[-1]]
+
+
 def parse_last_moment(day: str) -> int:
     """The last millisecond (since 1970, UTC) of a day `YYYY-MM-DD`."""
     try:
@@ -48,6 +56,18 @@ def parse_last_moment(day: str) -> int:
         raise WrongUsage(f"{day!r} is not a day: write YYYY-MM-DD")
     midnight = datetime(parsed.year, parsed.month, parsed.day, tzinfo=UTC)
     return int((midnight + timedelta(days=1)).timestamp()) * 1000 - 1
+
+
+def parse_moment(text: str) -> int:
+    """Milliseconds since 1970 of `YYYY-MM-DD` (its first moment) or `YYYY-MM-DDTHH:MM`, in UTC."""
+    for form in ("%Y-%m-%d", "%Y-%m-%dT%H:%M"):
+        try:
+            parsed = datetime.strptime(text, form).replace(tzinfo=UTC)
+        except ValueError:
+            continue
+        if parsed.strftime(form) == text:
+            return int(parsed.timestamp()) * 1000
+    raise WrongUsage(f"{text[:40]!r} is not a moment: write YYYY-MM-DD or YYYY-MM-DDTHH:MM, in UTC")
 
 
 def parse_accreditation(text: str) -> "Accreditation":
@@ -100,6 +120,14 @@ def parse_attestation(text: str) -> tuple[str, str]:
     organisation, _, reference = text.partition("/")
     if not organisation or not reference:
         raise WrongUsage(f"{text[:60]!r} is not an attestation: write ORGANISATION/REF")
+    return organisation, reference
+
+
+def parse_reference(text: str) -> tuple[str, str]:
+    """(organisation, reference) of a proposal `ORGANISATION/REF`."""
+    organisation, _, reference = text.partition("/")
+    if not organisation or not reference:
+        raise WrongUsage(f"{text[:60]!r} is not a proposal: write ORGANISATION/REF, as `cellvow vote list` does")
     return organisation, reference
 
 

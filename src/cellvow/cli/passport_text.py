@@ -8,7 +8,7 @@ from cellvow.cli.answer import Table
 if TYPE_CHECKING:
     from markupsafe import Markup
 
-    from cellvow.passport.view import Attested, Fact, LifeStep, Measured, Passport
+    from cellvow.passport.view import Anchoring, Attested, Consented, Fact, LifeStep, Measured, Passport, Source
     from cellvow.web.answers import HealthRow
     from cellvow.web.wording import Wording
 
@@ -147,7 +147,10 @@ def _certificate(one: "Attested", words: _Words, now_ms: int) -> list[str | Tabl
     )
     if one.valid_until_ms is not None:
         tested += f", {words.text('certificate.valid_until', day=words.day(one.valid_until_ms))}"
-    lines: list[str | Table] = [f"  {head}: {words.term('state', one.state)}", f"    {about} {named}"]
+    lines: list[str | Table] = [
+        f"  {head}: {words.term('state', one.state)}{_suspect(one.source, words)}",
+        f"    {about} {named}",
+    ]
     for quantity, comparison, threshold in one.predicates:
         bound = words.quantity(threshold, unit_of(quantity))
         name = words.term("quantity", quantity)
@@ -214,8 +217,13 @@ def _life(passport: "Passport", words: _Words) -> list[str | Table]:
     for step in passport.life:
         corrected = f" [{words.text('life.corrected')}]" if step.corrected else ""
         day = words.day(step.source.time_ms)
-        lines.append(f"  {day}  {_sentence(step, words).rstrip('.')} ({step.source.name}){corrected}")
+        marks = f"{corrected}{_suspect(step.source, words)}"
+        lines.append(f"  {day}  {_sentence(step, words).rstrip('.')} ({step.source.name}){marks}")
     return lines if passport.life else [*lines, f"  {words.text('life.none')}"]
+
+
+def _suspect(source: "Source", words: _Words) -> str:
+    return f" [{words.text('source.suspect')}]" if source.suspect else ""
 
 
 def _sentence(step: "LifeStep", words: _Words) -> str:
@@ -243,6 +251,8 @@ def _detail(name: str, text: str, words: _Words) -> str:
 def _genuine(passport: "Passport", words: _Words) -> list[str | Table]:
     anchoring = passport.anchoring
     lines = words.heading("genuine.title")
+    if anchoring.consent is not None:
+        return [*lines, *_consented(anchoring, anchoring.consent, words), f"  {_moment(passport, words)}"]
     if anchoring.witnesses:
         counted = words.count("genuine.witnessed", len(anchoring.witnesses))
         lines.append(f"  {counted} {', '.join(anchoring.witnesses)}")
@@ -253,6 +263,16 @@ def _genuine(passport: "Passport", words: _Words) -> list[str | Table]:
     size = plain(words.wording.whole(anchoring.size))
     place = words.text("genuine.checkpoint", size=size, origin=anchoring.origin, chain=anchoring.chain_id)
     return [*lines, f"  {place}", f"  {_moment(passport, words)}"]
+
+
+def _consented(anchoring: "Anchoring", consent: "Consented", words: _Words) -> list[str]:
+    """Who signed the block that vouches for the ledger, where validators do."""
+    if not consent.signers:
+        return [f"  {words.text('genuine.consent_next')}"]
+    numbers = {name: plain(words.wording.whole(getattr(consent, name))) for name in ("signers", "validators", "height")}
+    size, names = plain(words.wording.whole(anchoring.size)), ", ".join(consent.signed_by)
+    said = words.text("genuine.consent_size", size=size, chain=anchoring.chain_id, names=names)
+    return [f"  {words.text('genuine.consent', **numbers)}", f"  {said}"]
 
 
 def _moment(passport: "Passport", words: _Words) -> str:

@@ -114,19 +114,23 @@ def _reading_areas(served: Served, access: "Access", pages: "PassportPages") -> 
     """What works without a ledger, or says that there is none."""
     from cellvow.api.about import AboutPages
     from cellvow.api.explorer import ExplorerRoutes, NoChain
+    from cellvow.api.network import NetworkRoutes, NoNetwork
     from cellvow.api.openapi import DescriptionRoutes
     from cellvow.api.tour import TourPages
     from cellvow.api.verdicts import VerdictPages
     from cellvow.api.verifying import ProofChecks
     from cellvow.workspace.clock import now_ms
     from cellvow.workspace.explorer import Explorer
+    from cellvow.workspace.network_view import NetworkReader
 
     home = served.home
     chain = NoChain() if home is None else Explorer(home)
+    network = NoNetwork() if home is None else NetworkReader(home, now_ms)
     return [
         VerdictPages(pages, now_ms),
         ProofChecks(access, lambda: _read_trust(home)),
         ExplorerRoutes(chain, served.source, access, served.witness_note),
+        NetworkRoutes(network),
         TourPages(served.source, access, served.witness_note, has_verdicts=True),
         AboutPages(),
         DescriptionRoutes(),
@@ -137,11 +141,13 @@ def _node_areas(served: Served, wanted: Wanted, home: "NodeHome", shared: _Share
     """What a node adds: its health, statements, and the desk of its organisation."""
     from cellvow.api.health import HealthRoutes
     from cellvow.api.metrics import Gauge
+    from cellvow.api.network import network_gauges
     from cellvow.api.rates import RateLimit
     from cellvow.api.statements import REFUSALS_BURST, REFUSALS_PER_MINUTE, StatementRoutes
     from cellvow.workspace.clock import now_ms
     from cellvow.workspace.intake import Intake
     from cellvow.workspace.ledger_writer import LedgerWriter
+    from cellvow.workspace.network_view import NetworkReader
     from cellvow.workspace.passports import TIMELINE_FILE
     from cellvow.workspace.readiness import Readiness
 
@@ -162,6 +168,7 @@ def _node_areas(served: Served, wanted: Wanted, home: "NodeHome", shared: _Share
                     "Statements taken and not answered",
                     lambda: intake.pending_bytes,
                 ),
+                *(network_gauges(NetworkReader(home, now_ms)) if home.is_member else ()),
             ),
             metrics_on_loopback=wanted.metrics_on_loopback,
         ),

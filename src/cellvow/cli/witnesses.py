@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from cellvow.cli.answer import Answer
+from cellvow.cli.answer import Answer, progress_shown
 from cellvow.cli.command import Options, command, make_app
 
 if TYPE_CHECKING:
@@ -81,6 +81,52 @@ def add_log(options: LogToAdd) -> Answer:
     return Answer({"name": name, "origin": options.origin, "vkey": vkey}, lines)
 
 
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class LogToReplay(WitnessOptions):
+    """Options of `witness replay`."""
+
+    trust: Annotated[
+        Path,
+        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="What you take as given: genesis and log key."),
+    ]
+    source: Annotated[
+        Path,
+        typer.Option(metavar="PLACE", file_okay=False, help="Where blocks come from: an archive, or a ledger."),
+    ]
+
+
+@command(app, "replay", examples=("cellvow witness replay north --trust trust.json --source backup",))
+def replay(options: LogToReplay) -> Answer:
+    """Execute every block of a log before cosigning.
+
+    From now on the witness cosigns a checkpoint of this log only if it has executed every block under it, and got the
+    same leaves. It keeps a ledger of its own for that. What is signed already is executed now; given again, the command
+    goes on from there. A witness that only watches sees that a log grows, not that its rules were kept.
+    """
+    from cellvow.core.ledger.checkpoint import encode_vkey
+    from cellvow.node.replaying_witness import replay_log
+    from cellvow.verify.trust import parse_trust
+
+    trust = parse_trust(options.trust.read_bytes())
+    witness = open_witness(options.folder)
+    try:
+        if trust.log is not None:
+            witness.add_log(trust.log.name, encode_vkey(trust.log))
+        name, vkey = witness.name, witness.vkey
+    finally:
+        witness.close()
+    with progress_shown("executing leaves", as_json=options.as_json) as progress:
+        replayed = replay_log(options.folder, trust, options.source.resolve(), progress)
+    origin = "" if trust.log is None else trust.log.name
+    lines = [
+        f"{name} executes every block of {origin} before it cosigns.",
+        f"  reproduced: {replayed.size} leaves, up to block {replayed.height}; source {options.source}",
+        "Its ledger says so in its trust.json, once, with:",
+        f"  cellvow init witness LEDGER --vkey {vkey} --place {options.folder} --replaying",
+    ]
+    return Answer({"height": replayed.height, "name": name, "origin": origin, "size": replayed.size}, lines)
+
+
 @command(app, "show", examples=("cellvow witness show north",))
 def show(options: WitnessOptions) -> Answer:
     """Show a witness: its key, logs and forks.
@@ -88,10 +134,13 @@ def show(options: WitnessOptions) -> Answer:
     How far it has seen each log that it watches, and which forks it has caught.
     """
     from cellvow.api.witness import describe_witness
+    from cellvow.node.replaying_witness import ReplayingWitness
 
     witness = open_witness(options.folder)
     try:
+        replicas = witness.replicas if isinstance(witness, ReplayingWitness) else {}
         document = {
+            "executes": {origin: str(one.place) for origin, one in sorted(replicas.items())},
             "forks": [{"origin": one.origin, "seen_s": one.seen_s, "size": one.size} for one in witness.forks()],
             "logs": [
                 {
@@ -105,6 +154,7 @@ def show(options: WitnessOptions) -> Answer:
             "vkey": witness.vkey,
         }
         lines = describe_witness(witness).splitlines()
+        lines += [f"executes {origin}, from {one.place}" for origin, one in sorted(replicas.items())]
     finally:
         witness.close()
     return Answer(document, lines)
@@ -143,16 +193,17 @@ def run(options: WitnessToRun) -> Answer:
 
 
 def open_witness(folder: Path) -> "Witness":
-    """The witness in a folder, under the name its key file bears."""
+    """The witness in a folder, under the name its key file bears; it replays the logs that it was told to."""
     from cellvow.core.primitives.errors import OperationalError
-    from cellvow.node.witness import KEY_FILE, Witness
+    from cellvow.node.replaying_witness import open_witness as open_in_folder
+    from cellvow.node.witness import KEY_FILE
 
     path = folder / KEY_FILE
     if not path.is_file():
         raise OperationalError(f"there is no witness in {folder}: `cellvow witness init` makes one")
     # `PRIVATE+KEY+name+...`: the name is no secret, the rest is not looked at here.
     parts = path.read_text(encoding="ascii", errors="replace").split("+")
-    return Witness.open(folder, parts[2] if len(parts) > 2 else "")
+    return open_in_folder(folder, parts[2] if len(parts) > 2 else "")
 
 
 def _stop_hint() -> list[str]:

@@ -7,19 +7,20 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cellvow.core.ledger.block import Block
-from cellvow.core.ledger.key import encode_sequence_record, sequence_record_key
 from cellvow.core.ledger.rejection import NotIncludable, Reason
 from cellvow.core.ledger.statement import Statement, parse_statement
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import CellvowError, InvalidBlock, InvariantBroken, Malformed
 from cellvow.core.primitives.limits import BLOCK_BYTES_MAX, BLOCK_STATEMENTS_MAX
 from cellvow.core.primitives.signature import require_sound_library
-from cellvow.core.protocol.transition import Applied, Head, apply_block, require_authentic, require_fresh
+from cellvow.core.protocol.admission import Admission
+from cellvow.core.protocol.transition import Applied, Head, apply_block
 from cellvow.node.checking import Check, ChecksAhead, SignatureCache, find_checks
 from cellvow.node.engine import Backpressure, Clock, Receipted
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStopped, LedgerStore, StoredStatement
 
+_UNKNOWN = "the ledger has stopped, and what became of this statement is unknown until it is sent again: {}"
 QUEUE_MAX = 20_000
 """Statements waiting; beyond it callers are told to slow down."""
 
@@ -157,25 +158,19 @@ class EmbeddedEngine:
     def _admit(self, batch: list[_Waiting], height: int, time_ms: int) -> list[_Waiting]:
         """Those that may stand in the block; the others are answered at once."""
         admitted: list[_Waiting] = []
-        pending: dict[str, bytes] = {}
         first_of: dict[Digest, _Waiting] = {}
-
-        def read(key: str) -> bytes | None:
-            return pending[key] if key in pending else self._state.get(key)
-
+        admission = Admission(self._head, self._state.get, height, time_ms, self._check)
         for waiting in batch:
             envelope = waiting.statement.envelope
             if self._share_answer(waiting, first_of.get(envelope.txid)):
                 continue
             try:
-                require_authentic(self._head.chain_id, self._state.get, envelope, height, time_ms, self._check)
-                marked = require_fresh(read, envelope)
+                admission.admit(waiting.statement)
             except NotIncludable as refusal:
                 # What is recorded has used its sequence: only what is refused can be known already.
                 if not self._answer_recorded(waiting):
                     waiting.future.set_exception(refusal)
                 continue
-            pending[sequence_record_key(envelope.kid)] = encode_sequence_record(marked)
             first_of[envelope.txid] = waiting
             admitted.append(waiting)
         return admitted
@@ -225,7 +220,7 @@ class EmbeddedEngine:
     def _answer_unknown(self, waiting: list[_Waiting]) -> None:
         for one in waiting:
             if not one.future.done():
-                one.future.set_exception(LedgerStopped(f"the ledger has stopped: {self._failure}"))
+                one.future.set_exception(LedgerStopped(_UNKNOWN.format(self._failure)))
 
 
 def receipted_of(store: LedgerStore, stored: StoredStatement) -> Receipted:

@@ -12,6 +12,8 @@ from cellvow.core.primitives.errors import CellvowError, VerificationError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.core.protocol.transition import Applied, Head, apply_block, begin_chain
 from cellvow.node.checking import ChecksAhead, SignatureCache, find_checks
+from cellvow.node.fsck_restored import check_continuation
+from cellvow.node.inheritance import read_inherited
 from cellvow.node.records import MemoryState
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
 
@@ -25,7 +27,11 @@ def _ignore(_done: int, _total: int) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Checked:
-    """A ledger that reproduces: how much was replayed, and the app hash it ends in."""
+    """A ledger that reproduces: how much was replayed, and the app hash it ends in.
+
+    `joined_height` is set where it began with a snapshot: then nothing was replayed, and what it holds was compared
+    (`fsck_restored`).
+    """
 
     blocks: int
     statements: int
@@ -33,11 +39,14 @@ class Checked:
     records: int
     app_hash: bytes
     checkpoint_size: int | None
+    joined_height: int | None = None
 
 
 def check_ledger(store: LedgerStore, progress: Progress = _ignore, check: SignatureCheck = is_valid) -> Checked:
     """Replay the ledger from genesis; raises `VerificationError` naming the first place that does not reproduce."""
     try:
+        if store.restored_height() is not None:
+            return _compare(store)
         return _replay(store, progress, check)
     except VerificationError:
         raise
@@ -47,7 +56,7 @@ def check_ledger(store: LedgerStore, progress: Progress = _ignore, check: Signat
 
 def _replay(store: LedgerStore, progress: Progress, check: SignatureCheck) -> Checked:
     state = MemoryState()
-    applied = begin_chain(store.genesis(), state)
+    applied = begin_chain(store.genesis(), state, read_inherited(store))
     _compare_leaves(store, applied, "genesis")
     head, blocks, statements = applied.head, 0, 0
     total = store.count_blocks()
@@ -62,6 +71,16 @@ def _replay(store: LedgerStore, progress: Progress, check: SignatureCheck) -> Ch
     _compare_head(store, head)
     records = _compare_records(store, state)
     return Checked(blocks, statements, head.log.size, records, head.app_hash, _check_note(store, head))
+
+
+def _compare(store: LedgerStore) -> Checked:
+    """What can be checked where the history up to a snapshot is elsewhere."""
+    head = store.head()
+    found = check_continuation(store, head)
+    size = _check_note(store, head, joined_size=found.joined_size)
+    return Checked(
+        found.blocks, found.statements, head.log.size, found.records, head.app_hash, size, store.restored_height()
+    )
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,7 +143,10 @@ def _compare_leaves(store: LedgerStore, applied: Applied, where: str) -> None:
 
 
 def _compare_head(store: LedgerStore, head: Head) -> None:
-    if store.head().app_hash != head.app_hash or store.head().height != head.height:
+    kept = store.head()
+    # Validators also decide empty blocks, which are counted and leave nothing in the ledger.
+    is_later = kept.height > head.height and bool(store.genesis().validators)
+    if kept.app_hash != head.app_hash or (kept.height != head.height and not is_later):
         raise VerificationError("the head kept is not the one the blocks lead to")
 
 
@@ -139,12 +161,14 @@ def _compare_records(store: LedgerStore, state: MemoryState) -> int:
     return count
 
 
-def _check_note(store: LedgerStore, head: Head) -> int | None:
-    """The size of the newest checkpoint, once its root is shown to be a prefix of this log."""
+def _check_note(store: LedgerStore, head: Head, *, joined_size: int = 0) -> int | None:
+    """The size of the newest checkpoint, once its root is shown to be a prefix of this log; None for an older log's."""
     note = store.checkpoint()
     if note is None:
         return None
     checkpoint = parse_note(note).checkpoint
+    if checkpoint.size < joined_size:
+        return None
     if checkpoint.size > head.log.size:
         raise VerificationError(f"a checkpoint of {checkpoint.size} leaves was signed, and {head.log.size} are left")
     if store.frontier(checkpoint.size).root() != checkpoint.root:

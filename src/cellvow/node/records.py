@@ -1,6 +1,7 @@
 """The state as a node holds it: records in the store, their authenticated map in memory."""
 
 from collections.abc import Iterable, Mapping
+from typing import Protocol
 
 from cellvow.core.ledger.state import StateProof, StateTree, entry_hash, key_hash
 from cellvow.core.primitives.digest import Digest
@@ -27,6 +28,16 @@ def derive_entries(records: Iterable[tuple[str, bytes]]) -> dict[Digest, Digest]
 
 RECENT_MAX = 20_000
 """Records kept at hand: what a block writes is mostly read again by the next ones."""
+
+
+class ReadableState(Protocol):
+    """Records that can be read, and proven under the newest block's state root."""
+
+    def get(self, key: str) -> bytes | None:
+        """The bytes of a record, or None."""
+
+    def prove(self, key: str) -> StateProof:
+        """Proof that a record stands in the map."""
 
 
 class StoredState:
@@ -57,6 +68,12 @@ class StoredState:
             self._keep({key: value})
         return value
 
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of all records that begin with `prefix`, in order; those not written to the store yet included."""
+        stored = [key for key, _ in self._store.records(prefix)]
+        recent = [key for key in self._recent if key.startswith(prefix)]
+        return sorted(dict.fromkeys((*stored, *recent)))
+
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""
         self._keep(writes)
@@ -82,6 +99,10 @@ class MemoryState:
     def get(self, key: str) -> bytes | None:
         """The bytes of a record, or None."""
         return self.values.get(key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys of all records that begin with `prefix`, in order."""
+        return sorted(key for key in self.values if key.startswith(prefix))
 
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""

@@ -3,9 +3,11 @@
 import os
 from collections.abc import Callable
 from pathlib import Path
+from typing import Self
 
 from cellvow.core.ledger.checkpoint import (
     TIME_S_MAX,
+    Checkpoint,
     KeyAlgorithm,
     NoteKey,
     cosign_checkpoint,
@@ -25,6 +27,7 @@ from cellvow.core.primitives.signature import (
 )
 from cellvow.node.witness_protocol import (
     TEXT,
+    Accepted,
     Fork,
     Refused,
     Response,
@@ -58,7 +61,7 @@ class Witness:
         self._store = store
 
     @classmethod
-    def create(cls, folder: Path, name: str, seed: bytes) -> "Witness":
+    def create(cls, folder: Path, name: str, seed: bytes) -> Self:
         """A new witness in `folder` with the key grown from `seed` (32 secret random bytes, used nowhere else).
 
         Raises `Malformed` for a bad name or seed, `OperationalError` if the folder holds a witness already.
@@ -73,7 +76,7 @@ class Witness:
         return cls(key, seed, store)
 
     @classmethod
-    def open(cls, folder: Path, name: str) -> "Witness":
+    def open(cls, folder: Path, name: str) -> Self:
         """The witness in `folder`; raises `OperationalError` if it is not `name`'s, or not whole."""
         key, seed = _read_key(folder / KEY_FILE)
         if key.name != name:
@@ -126,11 +129,18 @@ class Witness:
             offered = authenticate_request(request, log.key, is_valid)
         except VerificationError as error:
             return explain(403, error.reason)
+        if isinstance(decide(log.held, request, offered, now_s), Accepted):
+            objection = self.examine(checkpoint)
+            if objection is not None:
+                return objection
         verdict = self._store.record(checkpoint.origin, lambda held: decide(held, request, offered, now_s))
         if isinstance(verdict, Refused):
             return verdict.response
         cosignature = cosign_checkpoint(checkpoint, self.key, now_s, self._sign)
         return Response(200, TEXT, encode_signature(cosignature))
+
+    def examine(self, checkpoint: Checkpoint) -> Response | None:
+        """Why a checkpoint that extends the last one is not cosigned all the same; a consistency witness has no why."""
 
     def logs(self) -> tuple[KnownLog, ...]:
         """The logs it serves and what it holds of each."""

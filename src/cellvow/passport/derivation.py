@@ -25,6 +25,7 @@ from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.genesis import parse_organisation
+from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.protocol.transition import Read
@@ -61,11 +62,12 @@ _MODEL_FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One accepted message as the ledger holds it, with the type of the event it recorded last."""
+    """One accepted message as the ledger holds it, with the type of the event it recorded last, and its signer."""
 
     message: Message
     event: str
     organisation: str
+    kid: str
     statement: str
     index: int
     height: int
@@ -133,8 +135,16 @@ def _source(ledger: Ledger, provenance: Provenance) -> Source:
 
 
 def _source_of(ledger: Ledger, recorded: Recorded) -> Source:
-    name = _name(ledger, recorded.organisation)
-    return Source(recorded.organisation, name, recorded.statement, recorded.index, recorded.height, recorded.time_ms)
+    value = ledger.read(key_record_key(bytes.fromhex(recorded.kid)))
+    return Source(
+        organisation=recorded.organisation,
+        name=_name(ledger, recorded.organisation),
+        statement=recorded.statement,
+        index=recorded.index,
+        height=recorded.height,
+        time_ms=recorded.time_ms,
+        suspect=value is not None and is_suspect(parse_key_record(value), recorded.time_ms),
+    )
 
 
 def _name(ledger: Ledger, organisation: str) -> str:

@@ -52,7 +52,10 @@ def as_reader(who: Audience | Reader) -> Reader:
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """Who signed a fact, in which statement, and when the ledger recorded it."""
+    """Who signed a fact, in which statement, and when the ledger recorded it.
+
+    `suspect`: the key that signed it was somebody else's by then, as its owner or a vote has said since.
+    """
 
     organisation: str
     name: str
@@ -60,6 +63,7 @@ class Source:
     index: int
     height: int
     time_ms: int
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -153,8 +157,24 @@ class Backfill:
 
 
 @dataclass(frozen=True, slots=True)
+class Consented:
+    """That the validators of a consortium signed block `height`: how many of how many, and whose they are.
+
+    All are 0 while their signatures have not been fetched: what is committed they have signed nevertheless.
+    """
+
+    height: int
+    signers: int
+    validators: int
+    signed_by: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Anchoring:
-    """Under which checkpoint the view stands; with no witness it is committed, not witnessed."""
+    """Under which checkpoint the view stands; with no witness it is committed, not witnessed.
+
+    In a consortium there is no checkpoint: `consent` says who signed the block that vouches for `size` leaves.
+    """
 
     chain_id: str
     origin: str
@@ -162,6 +182,7 @@ class Anchoring:
     witnesses: tuple[str, ...]
     height: int
     time_ms: int
+    consent: Consented | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -13,14 +13,26 @@ from cellvow.verify.bundle import (
     encode_bundle,
     parse_bundle,
 )
+from cellvow.verify.consensus import (
+    ConsensusProof,
+    ValidatorChange,
+    VerifiedConsensus,
+    app_hash_of,
+    encode_consensus_proof,
+    parse_consensus_proof,
+    verify_consensus_proof,
+    voting_keys,
+)
+from cellvow.verify.result import TITLES, Step, Verified, describe_time
 from cellvow.verify.trust import Trust, encode_trust, parse_trust
-from cellvow.verify.verifier import TITLES, Step, Verified, describe_time, verify_bundle
+from cellvow.verify.verifier import verify_bundle
 
 __all__ = [
     "Admission",
     "BatchPlace",
     "BlockProof",
     "Bundle",
+    "ConsensusProof",
     "Disclosed",
     "Inclusion",
     "MEDIA_TYPE",
@@ -29,11 +41,18 @@ __all__ = [
     "Step",
     "TITLES",
     "Trust",
+    "ValidatorChange",
     "Verified",
+    "VerifiedConsensus",
+    "app_hash_of",
     "describe_time",
     "encode_bundle",
+    "encode_consensus_proof",
     "encode_trust",
     "parse_bundle",
+    "parse_consensus_proof",
     "parse_trust",
     "verify_bundle",
+    "verify_consensus_proof",
+    "voting_keys",
 ]

@@ -10,6 +10,7 @@ MODULES = (
     "core/__init__.py",
     "core/ledger/__init__.py",
     "core/ledger/checkpoint.py",
+    "core/ledger/commit.py",
     "core/ledger/commitment.py",
     "core/ledger/genesis.py",
     "core/ledger/key.py",
@@ -18,6 +19,8 @@ MODULES = (
     "core/ledger/rejection.py",
     "core/ledger/state.py",
     "core/ledger/statement.py",
+    "core/ledger/validator.py",
+    "core/ledger/wire.py",
     "core/primitives/__init__.py",
     "core/primitives/cbor.py",
     "core/primitives/digest.py",
@@ -30,8 +33,15 @@ MODULES = (
     "verify/__init__.py",
     "verify/bundle.py",
     "verify/command.py",
+    "verify/consensus.py",
+    "verify/result.py",
+    "verify/shape.py",
+    "verify/signer.py",
+    "verify/standing.py",
     "verify/trust.py",
     "verify/verifier.py",
+    "verify/vouching.py",
+    "verify/work.py",
 )
 _MAIN = b"import sys\n\nfrom cellvow.verify.command import main\n\nsys.exit(main())\n"
 _SHEBANG = b"#!/usr/bin/env python3\n"

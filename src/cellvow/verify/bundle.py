@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from itertools import pairwise
 
 from cellvow.core.primitives.cbor import Cbor, encode_cbor, parse_cbor
-from cellvow.core.primitives.errors import Malformed
+from cellvow.core.primitives.errors import Malformed, ensure
 from cellvow.core.primitives.limits import (
     BUNDLE_BYTES_MAX,
     DISCLOSURES_MAX,
@@ -15,9 +15,14 @@ from cellvow.core.primitives.limits import (
     PATH_LENGTH_MAX,
     STATE_PATH_LENGTH_MAX,
 )
+from cellvow.verify.shape import require_array, require_bytes, require_members
 
-VERSION = 1
+VERSIONS = (1, 2)
+"""Version 2 says what version 1 cannot: validators vouch for the log, the state for the signer, or rotations lead from
+a root key of genesis to another."""
 RECORDS_MAX = 16
+ROTATIONS_MAX = 7
+"""With the registration, eight links at most from genesis to the signer's key."""
 MEDIA_TYPE = "application/vnd.cellvow.bundle.v1+cbor"
 
 Path = tuple[bytes, ...]
@@ -90,60 +95,89 @@ class Disclosed:
 
 @dataclass(frozen=True, slots=True)
 class Bundle:
-    """A statement with its proofs, its signer's key chain, and what it discloses."""
+    """A statement with its proofs, its signer's key chain, and what it discloses.
+
+    Exactly one of `checkpoint` (a signed note) and `consensus` (a consensus proof) vouches for the log. `rotations`
+    lead from a root key that `admission` names to the one that `keys`, or the statement, is signed by. Without
+    `admission`, the state vouches for the signer, and there are none.
+    """
 
     genesis: bytes
-    admission: Admission
+    admission: Admission | None
     keys: tuple[Inclusion, ...]
     statement: Inclusion
     block: BlockProof
-    checkpoint: bytes
+    checkpoint: bytes | None
     state: StateProofs | None = None
     disclosures: tuple[Disclosed, ...] = ()
+    consensus: bytes | None = None
+    rotations: tuple[Inclusion, ...] = ()
+
+    @property
+    def version(self) -> int:
+        """The least version that can say it."""
+        is_first = self.admission is not None and self.consensus is None and not self.rotations
+        return 1 if is_first else 2
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
-    """The bytes of a bundle."""
-    admission = bundle.admission
+    """The bytes of a bundle, in the least version that can say it."""
+    ensure((bundle.checkpoint is None) is not (bundle.consensus is None), "a note vouches for a bundle, or a commit")
+    admissions: list[Cbor] = [] if bundle.admission is None else [_encode_admission(bundle.admission)]
     state: list[Cbor] = [] if bundle.state is None else [_encode_state(bundle.state)]
-    return encode_cbor(
-        {
-            "version": VERSION,
-            "genesis": bundle.genesis,
-            "admission": {
-                "organisation": admission.organisation,
-                "index": admission.index,
-                "path": list(admission.path),
-            },
-            "keys": [_encode_inclusion(inclusion) for inclusion in bundle.keys],
-            "statement": _encode_inclusion(bundle.statement),
-            "block": _encode_block(bundle.block),
-            "checkpoint": bundle.checkpoint,
-            "state": state,
-            "disclosures": [{"salt": one.salt, "field": one.field} for one in bundle.disclosures],
-        }
-    )
+    vouched: dict[int | str, Cbor] = {"note": bundle.checkpoint or b""}
+    if bundle.consensus is not None:
+        vouched = {"consensus": bundle.consensus}
+    members: dict[int | str, Cbor] = {
+        "version": bundle.version,
+        "genesis": bundle.genesis,
+        "keys": [_encode_inclusion(inclusion) for inclusion in bundle.keys],
+        "statement": _encode_inclusion(bundle.statement),
+        "block": _encode_block(bundle.block),
+        "state": state,
+        "disclosures": [{"salt": one.salt, "field": one.field} for one in bundle.disclosures],
+    }
+    if bundle.version == 1:
+        return encode_cbor({**members, "admission": admissions[0], "checkpoint": vouched["note"]})
+    rotations: list[Cbor] = [_encode_inclusion(inclusion) for inclusion in bundle.rotations]
+    return encode_cbor({**members, "admission": admissions, "rotations": rotations, "vouched": vouched})
 
 
 def parse_bundle(data: bytes) -> Bundle:
     """The bundle of its bytes, or `Malformed`: check 1, form."""
     if len(data) > BUNDLE_BYTES_MAX:
         raise Malformed(f"bundle of {len(data)} bytes: at most {BUNDLE_BYTES_MAX} are allowed")
-    names = ("version", "genesis", "admission", "keys", "statement", "block", "checkpoint", "state", "disclosures")
-    members = _members(parse_cbor(data), *names)
-    if members["version"] != VERSION:
-        raise Malformed("only bundles of version 1 are known")
-    keys, states = _array(members["keys"], 1), _array(members["state"], 1)
-    return Bundle(
-        _bytes(members["genesis"]),
-        _admission(members["admission"]),
+    value = parse_cbor(data)
+    version = value.get("version") if isinstance(value, dict) else None
+    if version not in VERSIONS:
+        raise Malformed("only bundles of the versions 1 and 2 are known")
+    own = ("checkpoint",) if version == 1 else ("vouched", "rotations")
+    names = ("version", "genesis", "admission", "keys", "statement", "block", "state", "disclosures")
+    members = require_members(value, *names, *own)
+    keys, states = require_array(members["keys"], 1), require_array(members["state"], 1)
+    admissions = [members["admission"]] if version == 1 else require_array(members["admission"], 1)
+    note, consensus = (require_bytes(members["checkpoint"]), None) if version == 1 else _vouched(members["vouched"])
+    bundle = Bundle(
+        require_bytes(members["genesis"]),
+        _admission(admissions[0]) if admissions else None,
         tuple(_inclusion(key) for key in keys),
         _inclusion(members["statement"]),
         _block(members["block"]),
-        _bytes(members["checkpoint"]),
+        note,
         _state(states[0]) if states else None,
-        tuple(_disclosure(one) for one in _array(members["disclosures"], DISCLOSURES_MAX)),
+        tuple(_disclosure(one) for one in require_array(members["disclosures"], DISCLOSURES_MAX)),
+        consensus,
+        () if version == 1 else tuple(_inclusion(one) for one in require_array(members["rotations"], ROTATIONS_MAX)),
     )
+    if bundle.version != version:
+        raise Malformed("what version 1 can say is not said in version 2")
+    if bundle.rotations and bundle.admission is None:
+        raise Malformed("rotations lead on from genesis: without an admission there are none")
+    return bundle
+
+
+def _encode_admission(admission: Admission) -> Cbor:
+    return {"organisation": admission.organisation, "index": admission.index, "path": list(admission.path)}
 
 
 def _encode_inclusion(inclusion: Inclusion) -> Cbor:
@@ -179,12 +213,19 @@ def _encode_state(state: StateProofs) -> Cbor:
     return {**_encode_block(state.block), "records": records}
 
 
+def _vouched(value: Cbor) -> tuple[bytes | None, bytes | None]:
+    """The note and the consensus proof, of which exactly one is there."""
+    if isinstance(value, dict) and "note" in value:
+        return require_bytes(require_members(value, "note")["note"]), None
+    return None, require_bytes(require_members(value, "consensus")["consensus"])
+
+
 def _inclusion(value: Cbor) -> Inclusion:
-    members = _members(value, "cose", "batch", "outcome", "leaf", "path")
-    batches = _array(members["batch"], 1)
+    members = require_members(value, "cose", "batch", "outcome", "leaf", "path")
+    batches = require_array(members["batch"], 1)
     return Inclusion(
-        _bytes(members["cose"]),
-        _bytes(members["outcome"]),
+        require_bytes(members["cose"]),
+        require_bytes(members["outcome"]),
         _index(members["leaf"]),
         _path(members["path"]),
         _batch(batches[0]) if batches else None,
@@ -192,71 +233,53 @@ def _inclusion(value: Cbor) -> Inclusion:
 
 
 def _batch(value: Cbor) -> BatchPlace:
-    members = _members(value, "index", "salt", "message", "path", "outcome_path")
+    members = require_members(value, "index", "salt", "message", "path", "outcome_path")
     return BatchPlace(
         _index(members["index"]),
         _hash(members["salt"]),
-        _bytes(members["message"]),
+        require_bytes(members["message"]),
         _path(members["path"]),
         _path(members["outcome_path"]),
     )
 
 
 def _admission(value: Cbor) -> Admission:
-    members = _members(value, "organisation", "index", "path")
-    return Admission(_bytes(members["organisation"]), _index(members["index"]), _path(members["path"]))
+    members = require_members(value, "organisation", "index", "path")
+    return Admission(require_bytes(members["organisation"]), _index(members["index"]), _path(members["path"]))
 
 
 def _block(value: Cbor) -> BlockProof:
-    members = _members(value, "body", "path")
-    return BlockProof(_bytes(members["body"]), _path(members["path"]))
+    members = require_members(value, "body", "path")
+    return BlockProof(require_bytes(members["body"]), _path(members["path"]))
 
 
 def _state(value: Cbor) -> StateProofs:
-    members = _members(value, "body", "path", "records")
-    records = tuple(_record(one) for one in _array(members["records"], RECORDS_MAX))
+    members = require_members(value, "body", "path", "records")
+    records = tuple(_record(one) for one in require_array(members["records"], RECORDS_MAX))
     keys = [record.key for record in records]
     if any(a >= b for a, b in pairwise(keys)):
         raise Malformed("records stand in ascending order of their keys, each once")
-    return StateProofs(BlockProof(_bytes(members["body"]), _path(members["path"])), records)
+    return StateProofs(BlockProof(require_bytes(members["body"]), _path(members["path"])), records)
 
 
 def _record(value: Cbor) -> RecordProof:
-    members = _members(value, "key", "value", "siblings")
+    members = require_members(value, "key", "value", "siblings")
     key = members["key"]
     if not isinstance(key, str) or not key.isascii():
         raise Malformed("the key of a record is ASCII text")
-    siblings = tuple(_bytes(one) for one in _array(members["siblings"], STATE_PATH_LENGTH_MAX))
+    siblings = tuple(require_bytes(one) for one in require_array(members["siblings"], STATE_PATH_LENGTH_MAX))
     if any(len(one) not in (0, 32) or one == bytes(32) for one in siblings):
         raise Malformed("a sibling has 32 bytes and is not all zeros, or is empty")
-    return RecordProof(key, _bytes(members["value"]), siblings)
+    return RecordProof(key, require_bytes(members["value"]), siblings)
 
 
 def _disclosure(value: Cbor) -> Disclosed:
-    members = _members(value, "salt", "field")
-    return Disclosed(_hash(members["salt"]), _bytes(members["field"]))
-
-
-def _members(value: Cbor, *names: str) -> dict[int | str, Cbor]:
-    if not isinstance(value, dict) or len(value) != len(names) or any(name not in value for name in names):
-        raise Malformed(f"a map with exactly {', '.join(names)} was expected")
-    return value
-
-
-def _array(value: Cbor, most: int) -> list[Cbor]:
-    if not isinstance(value, list) or len(value) > most:
-        raise Malformed(f"an array of at most {most} was expected")
-    return value
+    members = require_members(value, "salt", "field")
+    return Disclosed(_hash(members["salt"]), require_bytes(members["field"]))
 
 
 def _path(value: Cbor) -> Path:
-    return tuple(_hash(one) for one in _array(value, PATH_LENGTH_MAX))
-
-
-def _bytes(value: Cbor) -> bytes:
-    if not isinstance(value, bytes):
-        raise Malformed("a byte string was expected")
-    return value
+    return tuple(_hash(one) for one in require_array(value, PATH_LENGTH_MAX))
 
 
 def _hash(value: Cbor) -> bytes:

@@ -12,8 +12,9 @@ from cellvow.core.ledger.checkpoint import SignatureCheck
 from cellvow.core.primitives import ed25519
 from cellvow.core.primitives.errors import CellvowError, Malformed, VerificationError
 from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX, TRUST_BYTES_MAX
+from cellvow.verify.result import Verified, describe_time
 from cellvow.verify.trust import parse_trust
-from cellvow.verify.verifier import Verified, describe_time, verify_bundle
+from cellvow.verify.verifier import verify_bundle
 
 HOLDS, DOES_NOT_HOLD, WRONG_USE = 0, 1, 2
 
@@ -59,6 +60,8 @@ def describe(verified: Verified) -> list[str]:
     lines += ["", f"{verified.organisation_name} ({verified.organisation}) signed on {when}: {kind}"]
     lines += [f"  {name}: {_plain(name, value)}" for name, value in sorted(verified.message.items()) if name != "type"]
     lines += [f"  shown to you: {_disclosed(one)}" for one in verified.disclosures]
+    if verified.suspect:
+        lines.append(f"Beware - {verified.standing}.")
     if verified.anchored:
         lines.append("The bundle holds under the trust file given.")
     else:

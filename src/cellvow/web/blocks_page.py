@@ -17,10 +17,16 @@ LOOK = Look(area="explorer")
 ORDERS = {
     "AcceptHandover": "order.AcceptHandover",
     "Anchor": "order.Anchor",
+    "AppointGuardians": "order.AppointGuardians",
+    "ApproveRecovery": "order.ApproveRecovery",
+    "CastVote": "order.CastVote",
+    "CompleteRecovery": "order.CompleteRecovery",
     "CorrectStatement": "order.CorrectStatement",
     "DeclineHandover": "order.DeclineHandover",
     "IssueAttestation": "order.IssueAttestation",
     "OfferHandover": "order.OfferHandover",
+    "OpenRecovery": "order.OpenRecovery",
+    "Propose": "order.Propose",
     "RaiseFloor": "order.RaiseFloor",
     "RecordVerdict": "order.RecordVerdict",
     "RegisterBattery": "order.RegisterBattery",
@@ -28,7 +34,10 @@ ORDERS = {
     "RegisterModel": "order.RegisterModel",
     "RevokeAttestation": "order.RevokeAttestation",
     "RevokeKey": "order.RevokeKey",
+    "RotateRootKey": "order.RotateRootKey",
+    "VetoRecovery": "order.VetoRecovery",
     "WithdrawHandover": "order.WithdrawHandover",
+    "WithdrawProposal": "order.WithdrawProposal",
 }
 """Message type -> its text; a later ruleset's type stands as it is written."""
 KINDS = {"block": "leaf.block", "evidence": "leaf.evidence", "statement": "leaf.statement"}
@@ -93,8 +102,8 @@ def render_block(page: BlockPage, head: ChainHead, *, locale: str = "en", is_mem
 
 
 def covers(head: ChainHead, block: BlockView) -> bool:
-    """Whether the newest checkpoint vouches for a block."""
-    return head.checkpoint is not None and block.block_leaf < head.checkpoint.size
+    """Whether the newest checkpoint, or what the validators signed last, vouches for a block."""
+    return block.block_leaf < head.vouched_leaves
 
 
 def _passport_of(subject: str, links: ChainLinks) -> str | None:

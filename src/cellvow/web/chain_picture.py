@@ -44,7 +44,7 @@ def draw_chain(head: ChainHead, blocks: Sequence[BlockView], wording: Wording) -
 
 
 def _is_covered(head: ChainHead, block: BlockView) -> bool:
-    return head.checkpoint is not None and block.block_leaf < head.checkpoint.size
+    return block.block_leaf < head.vouched_leaves
 
 
 def _is_boundary(head: ChainHead, blocks: Sequence[BlockView], place: int) -> bool:
@@ -109,10 +109,14 @@ def _own_leaf(left: int, top: int) -> Markup:
 
 
 def _checkpoint(head: ChainHead, top: int, wording: Wording) -> Markup:
-    """A line across the chain: all below it is under the checkpoint, with a ring for each cosignature."""
-    checkpoint = head.checkpoint
-    witnesses = 0 if checkpoint is None else len(checkpoint.cosigned_by)
-    label = wording.count("picture.checkpoint", witnesses).striptags()
+    """A line across the chain: all below it is vouched for, with a ring for each who signed that."""
+    checkpoint, consent = head.checkpoint, head.consent
+    if consent is not None:
+        witnesses = consent.signers
+        label = wording.count("picture.validators", witnesses).striptags()
+    else:
+        witnesses = 0 if checkpoint is None else len(checkpoint.cosigned_by)
+        label = wording.count("picture.checkpoint", witnesses).striptags()
     rings = Markup("").join(
         Markup('<circle class="ring" cx="{}" cy="{}" r="5"/>').format(WIDTH - MARGIN - 6 - place * 14, top + 12)
         for place in range(min(witnesses, 8))

@@ -116,6 +116,9 @@ def _facts(paper: Paper, wording: Wording) -> list[tuple[str, str]]:
     witnesses = ", ".join(_foreign(name) for name in paper.passport.anchoring.witnesses)
     is_witnessed = paper.level.value == "witnessed" and bool(witnesses)
     level = plain("paper.witnessed", names=witnesses) if is_witnessed else plain("paper.committed")
+    consent = paper.passport.anchoring.consent
+    if consent is not None and consent.signers:
+        level = plain("paper.consent", signers=str(consent.signers), validators=str(consent.validators))
     return [*facts, (plain("paper.level"), level)]
 
 

@@ -11,7 +11,7 @@ from enum import Enum
 from markupsafe import Markup
 
 from cellvow.core.contracts.register import RESPONSIBILITY
-from cellvow.passport.view import Attested, Measured, Passport, Register, Source
+from cellvow.passport.view import Attested, Consented, Measured, Passport, Register, Source
 from cellvow.web import answers
 from cellvow.web.catalogue import clean_foreign
 from cellvow.web.vocabulary import CURVE_QUANTITY
@@ -149,6 +149,8 @@ def _holder(passport: Passport, register: Register, wording: Wording) -> Markup:
 def _checked(passport: Passport, wording: Wording) -> Answer:
     """Who vouches that the history all of this stands in was not rewritten."""
     anchoring, text = passport.anchoring, wording.catalogue.text
+    if anchoring.consent is not None:
+        return Answer(State.ANSWERED, (_consented(anchoring.consent, wording),))
     if not anchoring.witnesses:
         return Answer(State.ANSWERED, (text("tour.checked.alone"),))
     said = (
@@ -156,6 +158,13 @@ def _checked(passport: Passport, wording: Wording) -> Answer:
         text("tour.checked.size", size=wording.whole(anchoring.size), origin=anchoring.origin),
     )
     return Answer(State.ANSWERED, said)
+
+
+def _consented(consent: Consented, wording: Wording) -> Markup:
+    if not consent.signers:
+        return wording.catalogue.text("genuine.consent_next")
+    numbers = {name: wording.whole(getattr(consent, name)) for name in ("signers", "validators", "height")}
+    return wording.catalogue.text("tour.checked.consent", **numbers)
 
 
 STOPS = (

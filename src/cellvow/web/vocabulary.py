@@ -4,6 +4,7 @@ from cellvow.core.contracts.battery import CATEGORIES, STATUSES
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.primitives.quantity import CLASSES, UNITS
 from cellvow.web.desk_words import DESK_WORDS
+from cellvow.web.network_words import NETWORK_WORDS
 from cellvow.web.verdict_vocabulary import VERDICT_WORDS
 
 CURVE_QUANTITY = "discharge_curve"
@@ -26,10 +27,16 @@ EVENTS = (
 MESSAGES = (
     "AcceptHandover",
     "Anchor",
+    "AppointGuardians",
+    "ApproveRecovery",
+    "CastVote",
+    "CompleteRecovery",
     "CorrectStatement",
     "DeclineHandover",
     "IssueAttestation",
     "OfferHandover",
+    "OpenRecovery",
+    "Propose",
     "RaiseFloor",
     "RecordVerdict",
     "RegisterBattery",
@@ -37,7 +44,10 @@ MESSAGES = (
     "RegisterModel",
     "RevokeAttestation",
     "RevokeKey",
+    "RotateRootKey",
+    "VetoRecovery",
     "WithdrawHandover",
+    "WithdrawProposal",
 )
 """Messages that a proof can be of."""
 
@@ -69,6 +79,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "state": STATES,
     "status": STATUSES,
     **DESK_WORDS,
+    **NETWORK_WORDS,
     **VERDICT_WORDS,
 }
 """Kind -> its words; the catalogue's key is `KIND.WORD`, with underscores for what is no letter or digit."""

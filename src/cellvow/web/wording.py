@@ -107,6 +107,13 @@ class Wording:
         written = format_timedelta(-past, granularity="day", add_direction=True, threshold=1.2, locale=self._locale)
         return Markup(written)  # noqa: S704 - a span of time in words of the locale tables
 
+    def remaining(self, milliseconds: int) -> Markup:
+        """How long it still takes, in hours, days or more."""
+        written = format_timedelta(
+            timedelta(milliseconds=milliseconds), granularity="hour", threshold=1.5, locale=self._locale
+        )
+        return Markup(written)  # noqa: S704 - likewise
+
 
 def needed_decimals(number: int, places: int) -> int:
     """Decimals that the number needs once its point has moved: trailing zeros say nothing."""

@@ -27,7 +27,7 @@ from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
 from cellvow.workspace.clock import now_ms
-from cellvow.workspace.workspace import ROOT_KEY, Signed, Workspace
+from cellvow.workspace.workspace import Signed, Workspace
 
 COMMIT_TIMEOUT_S = 60
 ALL_SCOPE = (
@@ -43,6 +43,13 @@ ALL_SCOPE = (
     "CorrectStatement",
     "RecordVerdict",
     "RaiseFloor",
+    "Propose",
+    "CastVote",
+    "WithdrawProposal",
+    "OpenRecovery",
+    "ApproveRecovery",
+    "VetoRecovery",
+    "CompleteRecovery",
 )
 """What an operational key may sign unless its registration says less."""
 
@@ -132,13 +139,13 @@ def enrol(
         valid_until_ms=valid_until_ms,
         possession=possession.hex(),
     )
-    return submit_message(session, workspace, message, ROOT_KEY)
+    return submit_message(session, workspace, message, workspace.root_key)
 
 
 def revoke_key(session: LedgerSession, workspace: Workspace, kid: str, cause: str) -> Receipted:
     """End one of the organisation's operational keys."""
     message = RevokeKey(organisation=workspace.organisation, kid=kid, cause=cause)  # type: ignore[arg-type]  # the CLI offers the causes
-    return submit_message(session, workspace, message, ROOT_KEY)
+    return submit_message(session, workspace, message, workspace.root_key)
 
 
 def register_model(session: LedgerSession, workspace: Workspace, model: RegisterModel) -> Receipted:

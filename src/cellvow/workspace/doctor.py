@@ -6,7 +6,6 @@ import shutil
 import socket
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -22,9 +21,10 @@ from cellvow.node.home import NodeHome, WitnessAddress
 from cellvow.node.store import LOCK_FILE, LedgerStore
 from cellvow.node.witness import Witness
 from cellvow.workspace.clock import now_ms
+from cellvow.workspace.doctor_member import examine_member
+from cellvow.workspace.finding import BROKEN, LOOK, OK, Finding, describe_broken, run_check
 from cellvow.workspace.workspace import Workspace
 
-OK, LOOK, BROKEN = "ok", "look", "broken"
 PYTHONS = ((3, 11), (3, 13))
 """Oldest and newest Python this is tested with."""
 FREE_BYTES_LOOK, FREE_BYTES_BROKEN = 1_000_000_000, 100_000_000
@@ -33,22 +33,12 @@ REACH_TIMEOUT_S = 2.0
 """How long a witness's port may take to open."""
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """One thing that was examined: its state in a word and a sentence, and what to do unless all is well."""
-
-    subject: str
-    state: str
-    sentence: str
-    remedy: str = ""
-
-
 Check = Callable[[], Finding]
 
 
 def examine_installation(workspace: Path | None, ledger: Path | None) -> list[Finding]:
     """Examine the machine, and the workspace and the ledger named; a workspace's own ledger is examined with it."""
-    findings = [_run(subject, check) for subject, check in _MACHINE]
+    findings = [run_check(subject, check) for subject, check in _MACHINE]
     if workspace is not None:
         found, joined = examine_workspace(workspace)
         findings += found
@@ -60,17 +50,17 @@ def examine_installation(workspace: Path | None, ledger: Path | None) -> list[Fi
 
 def examine_workspace(folder: Path) -> tuple[list[Finding], Path | None]:
     """Examine a workspace; with the folder of the ledger that it has joined."""
-    findings = [_run("disk of the workspace", lambda: examine_disk("disk of the workspace", folder))]
+    findings = [run_check("disk of the workspace", lambda: examine_disk("disk of the workspace", folder))]
     try:
         workspace = Workspace(folder)
     except (CellvowError, OSError) as error:
-        return [*findings, _broken("workspace", error)], None
+        return [*findings, describe_broken("workspace", error)], None
     try:
         findings += [
             Finding("workspace", OK, f"{workspace.organisation}; settings, keys and vault open"),
             Finding("key files", OK, f"{len(workspace.keystore.names())} keys, readable by their owner alone"),
-            _run("unresolved statements", lambda: _examine_unresolved(workspace)),
-            _run("working key", lambda: _examine_working_keys(workspace)),
+            run_check("unresolved statements", lambda: _examine_unresolved(workspace)),
+            run_check("working key", lambda: _examine_working_keys(workspace)),
         ]
         return findings, workspace.settings.ledger
     finally:
@@ -79,18 +69,24 @@ def examine_workspace(folder: Path) -> tuple[list[Finding], Path | None]:
 
 def examine_ledger(folder: Path) -> list[Finding]:
     """Examine a node's folder."""
-    findings = [_run("disk of the ledger", lambda: examine_disk("disk of the ledger", folder))]
+    findings = [run_check("disk of the ledger", lambda: examine_disk("disk of the ledger", folder))]
     try:
         home = NodeHome(folder)
         store = home.open_reader()
     except (CellvowError, OSError, apsw.Error) as error:
-        return [*findings, _broken("ledger", error)]
+        return [*findings, describe_broken("ledger", error)]
     try:
+        if home.is_member:
+            return [
+                *findings,
+                run_check("ledger", lambda: _examine_head(store)),
+                *examine_member(home, store, now_ms()),
+            ]
         findings += [
-            _run("ledger", lambda: _examine_head(store)),
-            _run("writer", lambda: examine_lock(folder)),
-            _run("checkpoint", lambda: _examine_checkpoint(home, store)),
-            _run("clock", lambda: examine_clock(store.head().time_ms, now_ms())),
+            run_check("ledger", lambda: _examine_head(store)),
+            run_check("writer", lambda: examine_lock(folder)),
+            run_check("checkpoint", lambda: _examine_checkpoint(home, store)),
+            run_check("clock", lambda: examine_clock(store.head().time_ms, now_ms())),
         ]
         return [*findings, *_examine_witnesses(home)]
     finally:
@@ -151,22 +147,6 @@ def examine_lock(folder: Path) -> Finding:
     return Finding("writer", OK, "nobody is writing")
 
 
-def _run(subject: str, check: Check) -> Finding:
-    """The finding, also where the check itself fails."""
-    try:
-        return check()
-    except (CellvowError, OSError, apsw.Error) as error:
-        return _broken(subject, error)
-
-
-def _broken(subject: str, error: Exception) -> Finding:
-    reason = f"{error.filename}: {error.strerror}" if isinstance(error, OSError) else str(error)
-    sentence, _, remedy = reason.partition(": ")
-    if isinstance(error, OSError) or not remedy:
-        return Finding(subject, BROKEN, reason, "mend that, then run `cellvow doctor` again")
-    return Finding(subject, BROKEN, sentence, remedy)
-
-
 def _examine_storage() -> Finding:
     return Finding("storage", OK, f"SQLite {apsw.sqlite_lib_version()} by APSW {apsw.apsw_version()}")
 
@@ -210,7 +190,7 @@ def _examine_checkpoint(home: NodeHome, store: LedgerStore) -> Finding:
     publish = f"cellvow publish --ledger {home.folder}"
     if note is None:
         return Finding("checkpoint", LOOK, "none was ever signed", publish)
-    verified = verify_checkpoint(note, home.trust.log, home.trust.witnesses, 0, is_valid)
+    verified = verify_checkpoint(note, home.trust.log_key, home.trust.witnesses, 0, is_valid)
     covered = parse_note(note).checkpoint.size
     if covered < size:
         return Finding("checkpoint", LOOK, f"it covers {covered} of {size} leaves", publish)
@@ -235,7 +215,7 @@ def _examine_witnesses(home: NodeHome) -> Iterator[Finding]:
         yield Finding("witnesses", LOOK, "none: this ledger is committed, never witnessed", remedy)
     for address in addresses:
         subject = f"witness {parse_vkey(address.vkey).name}"
-        yield _run(subject, partial(examine_witness, subject, address))
+        yield run_check(subject, partial(examine_witness, subject, address))
 
 
 def examine_witness(subject: str, address: WitnessAddress) -> Finding:

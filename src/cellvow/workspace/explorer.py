@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cellvow.core.ledger.checkpoint import verify_checkpoint
+from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.ledger.log import block_leaf, parse_block_leaf
 from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.ledger.rejection import RULES, Rejected
@@ -13,6 +14,7 @@ from cellvow.core.primitives.signature import is_valid
 from cellvow.core.protocol.ruleset import Ruleset, get_ruleset
 from cellvow.node.home import NodeHome
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
+from cellvow.workspace.consent import ConsentView, read_consent
 
 BLOCKS_MAX = 100
 """Blocks in one answer."""
@@ -47,7 +49,10 @@ class CheckpointView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ChainHead:
-    """Where the chain stands: height and time of its last block, leaves and root of its log, newest checkpoint."""
+    """Where the chain stands: height and time of its last block, leaves and root of its log, newest checkpoint.
+
+    In a consortium the validators sign, and no checkpoint is made: `consent` says what they have signed.
+    """
 
     chain_id: str
     origin: str
@@ -57,6 +62,14 @@ class ChainHead:
     leaves: int
     root: str
     checkpoint: CheckpointView | None
+    consent: ConsentView | None = None
+
+    @property
+    def vouched_leaves(self) -> int:
+        """How many leaves, from the first on, are under what was signed last."""
+        if self.consent is not None:
+            return self.consent.size
+        return 0 if self.checkpoint is None else self.checkpoint.size
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,7 +103,10 @@ class MessageView:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StatementView:
-    """What a member sees of a statement; `messages` are its first ones, `messages_total` counts all."""
+    """What a member sees of a statement; `messages` are its first ones, `messages_total` counts all.
+
+    `suspect`: its key had been somebody else's by the time of its block, as was said since.
+    """
 
     txid: str
     digest: str
@@ -100,6 +116,7 @@ class StatementView:
     mode: str | None
     messages_total: int
     messages: tuple[MessageView, ...]
+    suspect: bool = False
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -135,13 +152,14 @@ class Explorer:
             head, trust = store.head(), self._home.trust
             return ChainHead(
                 chain_id=head.chain_id,
-                origin=trust.log.name,
+                origin=head.chain_id if trust.log is None else trust.log.name,
                 genesis=trust.genesis.hex(),
                 height=head.height,
                 time_ms=head.time_ms,
                 leaves=head.log.size,
                 root=head.log.root().hex(),
                 checkpoint=self._checkpoint(store),
+                consent=read_consent(store) if self._home.is_member else None,
             )
 
     def note(self) -> bytes | None:
@@ -195,7 +213,7 @@ class Explorer:
 
     def _checkpoint(self, store: LedgerStore) -> CheckpointView | None:
         note, trust = store.checkpoint(), self._home.trust
-        if note is None:
+        if note is None or trust.log is None:
             return None
         verified = verify_checkpoint(note, trust.log, trust.witnesses, 0, is_valid)
         cosigned = tuple(Cosigned(name=name, time_ms=seconds * 1000) for name, seconds in verified.cosigned_by)
@@ -242,10 +260,16 @@ def _kind(block: StoredBlock, leaf: int) -> str:
 def _statements(store: LedgerStore, block: StoredBlock, start: int, end: int) -> dict[int, StatementView]:
     ruleset = get_ruleset(parse_block_leaf(block.body).ruleset)
     count = max(0, min(end, block.first_leaf + block.statements) - start)
-    return {one.leaf: _statement(one, ruleset) for one in store.statements(start, count)}
+    found = store.statements(start, count)
+    return {one.leaf: _statement(one, ruleset, suspect=_is_suspect(store, one, block.time_ms)) for one in found}
 
 
-def _statement(stored: StoredStatement, ruleset: Ruleset) -> StatementView:
+def _is_suspect(store: LedgerStore, stored: StoredStatement, time_ms: int) -> bool:
+    value = store.get(key_record_key(stored.statement.envelope.kid))
+    return value is not None and is_suspect(parse_key_record(value), time_ms)
+
+
+def _statement(stored: StoredStatement, ruleset: Ruleset, *, suspect: bool) -> StatementView:
     statement, envelope = stored.statement, stored.statement.envelope
     shown = range(min(len(statement.messages), MESSAGES_MAX))
     return StatementView(
@@ -257,6 +281,7 @@ def _statement(stored: StoredStatement, ruleset: Ruleset) -> StatementView:
         mode=statement.mode if statement.is_batch else None,
         messages_total=len(statement.messages),
         messages=tuple(_message(stored, index, ruleset) for index in shown),
+        suspect=suspect,
     )
 
 

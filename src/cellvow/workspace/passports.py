@@ -15,9 +15,10 @@ from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStore
 from cellvow.passport.access import may_take_bundle, sees_values
 from cellvow.passport.derivation import Ledger, Recorded, derive_passport
-from cellvow.passport.view import Anchoring, Audience, Passport, Reader, as_reader
+from cellvow.passport.view import Anchoring, Audience, Consented, Passport, Reader, as_reader
 from cellvow.verify import Disclosed, encode_bundle, parse_bundle
 from cellvow.workspace.clock import now_ms
+from cellvow.workspace.consent import ConsentView, read_consent
 from cellvow.workspace.received import ReceivedBundles
 from cellvow.workspace.sharing import Wanted, committing_in, export_bundle, find_disclosures
 from cellvow.workspace.timeline import Timeline
@@ -165,14 +166,25 @@ class _Reading:
 
 
 def read_anchoring(home: NodeHome, store: LedgerStore) -> Anchoring:
-    """Under which checkpoint the ledger stands now, and who has cosigned it; every signature is checked."""
-    head, note, trust = store.head(), store.checkpoint(), home.trust
+    """What vouches for the ledger now: a checkpoint and its cosigners, or validators; every signature is checked."""
+    head, note, log = store.head(), store.checkpoint(), home.trust.log
+    if log is None:
+        consent = read_consent(store)
+        size = 0 if consent is None else consent.size
+        return Anchoring(head.chain_id, head.chain_id, size, (), head.height, head.time_ms, _consented(consent))
     if note is None:
-        return Anchoring(head.chain_id, trust.log.name, 0, (), head.height, head.time_ms)
-    verified = verify_checkpoint(note, trust.log, trust.witnesses, 0, is_valid)
+        return Anchoring(head.chain_id, log.name, 0, (), head.height, head.time_ms)
+    verified = verify_checkpoint(note, log, home.trust.witnesses, 0, is_valid)
     names = tuple(name for name, _ in verified.cosigned_by)
     size = parse_note(note).checkpoint.size
-    return Anchoring(head.chain_id, trust.log.name, size, names, head.height, head.time_ms)
+    return Anchoring(head.chain_id, log.name, size, names, head.height, head.time_ms)
+
+
+def _consented(consent: ConsentView | None) -> Consented:
+    """Without a proof fetched yet, that nobody can be named."""
+    if consent is None:
+        return Consented(0, 0, 0, ())
+    return Consented(consent.height, consent.signers, consent.validators, consent.names)
 
 
 def _sources(passport: Passport) -> frozenset[tuple[str, int]]:

@@ -10,15 +10,18 @@ from cellvow.core.primitives.identifier import parse_organisation_id
 SETTINGS_FILE = "cellvow.toml"
 WORKING_KEY = "operational-1"
 """The key a workspace signs with unless its settings name another."""
+ROOT_KEY = "root"
+"""The key it manages keys with unless its settings name another."""
 
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Whose workspace it is, the node's folder it submits to (None before it joined one), the key it works with."""
+    """Whose workspace it is, the node's folder it submits to (None before it joined one), the keys it uses."""
 
     organisation: str
     ledger: Path | None
     key: str = WORKING_KEY
+    root: str = ROOT_KEY
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
@@ -28,6 +31,8 @@ def write_settings(folder: Path, settings: Settings) -> None:
         lines.append(f"ledger = {_quote(str(settings.ledger))}")
     if settings.key != WORKING_KEY:
         lines.append(f"key = {_quote(settings.key)}")
+    if settings.root != ROOT_KEY:
+        lines.append(f"root = {_quote(settings.root)}")
     (folder / SETTINGS_FILE).write_text("\n".join(lines) + "\n", encoding="utf-8")
 
 
@@ -40,9 +45,9 @@ def read_settings(folder: Path) -> Settings:
         raise OperationalError(f"{folder} is no workspace: `cellvow init workspace {folder}` makes one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"{path}: {error}") from error
-    unknown = sorted(name for name in values if name not in ("organisation", "ledger", "key"))
+    unknown = sorted(name for name in values if name not in ("organisation", "ledger", "key", "root"))
     if unknown:
-        raise Malformed(f"{path}: {unknown[0]} is not a setting; known are organisation, ledger and key")
+        raise Malformed(f"{path}: {unknown[0]} is not a setting; known are organisation, ledger, key and root")
     ledger = values.get("ledger")
     if ledger is not None and not isinstance(ledger, str):
         raise Malformed(f"{path}: ledger is the path of a node's folder")
@@ -50,6 +55,7 @@ def read_settings(folder: Path) -> Settings:
         parse_organisation_id(str(values.get("organisation", ""))),
         None if ledger is None else (folder / ledger).resolve(),
         str(values.get("key", WORKING_KEY)),
+        str(values.get("root", ROOT_KEY)),
     )
 
 

@@ -12,9 +12,9 @@ from cellvow.core.ledger.commitment import Disclosure
 from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.signature import is_valid
-from cellvow.core.protocol.ruleset import get_ruleset
+from cellvow.core.protocol.ruleset import NEWEST, get_ruleset
 from cellvow.node.bundling import build_bundle
-from cellvow.node.records import StoredState
+from cellvow.node.records import ReadableState
 from cellvow.node.store import LedgerStore
 from cellvow.verify import Trust, Verified, encode_bundle, verify_bundle
 from cellvow.workspace.workspace import Workspace
@@ -29,7 +29,7 @@ class Wanted:
     statement: bytes
     index: int = 0
     disclose: Sequence[str] | None = ()
-    state: StoredState | None = None
+    state: ReadableState | None = None
 
 
 def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wanted) -> bytes:
@@ -44,9 +44,16 @@ def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wante
         records = [*_records_of(organisation, committing), battery_key(committing.battery)]
         if workspace is not None:
             disclosures = find_disclosures(workspace, committing, wanted.disclose)
-    bundle = build_bundle(
-        store, wanted.statement, wanted.index, state=wanted.state, records=records, disclosures=disclosures
-    )
+    with store.unchanging() as still:
+        bundle = build_bundle(
+            still,
+            wanted.statement,
+            wanted.index,
+            state=wanted.state,
+            records=records,
+            disclosures=disclosures,
+            vouched_by=store.consensus_proof(),
+        )
     return encode_bundle(bundle)
 
 
@@ -57,7 +64,7 @@ def read_message(store: LedgerStore, statement: bytes, index: int) -> Message:
         raise OperationalError(f"the ledger holds no message {index} of statement {statement.hex()}")
     if not parse_outcome(stored.outcomes[index]).is_accepted:
         raise OperationalError(f"message {index} of statement {statement.hex()} was rejected")
-    return get_ruleset(1).parse_message(stored.statement.messages[index])
+    return get_ruleset(NEWEST).parse_message(stored.statement.messages[index])
 
 
 def committing_in(message: Message) -> IssueAttestation | RecordVerdict | None:

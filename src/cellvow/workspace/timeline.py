@@ -147,6 +147,7 @@ def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
         message=ruleset.parse_message(stored.statement.messages[index]),
         event=str(outcome.events[-1]["type"]),
         organisation=envelope.organisation,
+        kid=envelope.kid.hex(),
         statement=envelope.digest.hex(),
         index=index,
         height=block.height,

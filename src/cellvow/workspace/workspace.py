@@ -9,6 +9,7 @@ import msgspec
 
 from cellvow.core.contracts.contract import Message, encode_message
 from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation, parse_organisation
+from cellvow.core.ledger.key import ROOT
 from cellvow.core.ledger.statement import (
     BATCH_CONTENT,
     BATCH_SUBJECT,
@@ -27,10 +28,9 @@ from cellvow.node.home import NodeHome
 from cellvow.vault import Grants, Vault
 from cellvow.workspace.keystore import Keystore, SigningKey
 from cellvow.workspace.sequences import Sequences
-from cellvow.workspace.settings import WORKING_KEY, Settings, read_settings, write_settings
+from cellvow.workspace.settings import ROOT_KEY, WORKING_KEY, Settings, read_settings, write_settings
 
 MEMBER_FILE = "member.json"
-ROOT_KEY = "root"
 VAULT_FILE, SEQUENCES_FILE = "vault.db", "sequences.db"
 GRANTS_FILE = "grants.db"
 """Made when links are first used: where there is none, none was ever given, and lost links open nothing."""
@@ -129,10 +129,17 @@ class Workspace:
         write_settings(self.folder, replace(self.settings, ledger=ledger.resolve()))
         self.settings = read_settings(self.folder)
 
+    @property
+    def root_key(self) -> str:
+        """The name of the key that manages the others."""
+        return self.settings.root
+
     def work_with(self, key_name: str) -> None:
-        """Sign with this key from now on; raises `OperationalError` where there is none."""
-        self.keystore.key(key_name)
-        write_settings(self.folder, replace(self.settings, key=key_name))
+        """Sign with this key from now on, or manage keys with it if it is a root key; raises `OperationalError`."""
+        is_root = self.keystore.key(key_name).kind == ROOT
+        settings = self.settings
+        changed = replace(settings, root=key_name) if is_root else replace(settings, key=key_name)
+        write_settings(self.folder, changed)
         self.settings = read_settings(self.folder)
 
     def home(self) -> NodeHome:

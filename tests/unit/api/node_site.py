@@ -18,6 +18,7 @@ from cellvow.api.application import Area, Site, create_application
 from cellvow.api.explorer import ExplorerRoutes
 from cellvow.api.health import HealthRoutes
 from cellvow.api.metrics import Figures, Meter
+from cellvow.api.network import NetworkRoutes
 from cellvow.api.openapi import DescriptionRoutes
 from cellvow.api.passports import PassportPages
 from cellvow.api.rates import RateLimit
@@ -26,6 +27,7 @@ from cellvow.node.home import NodeHome
 from cellvow.workspace.explorer import Explorer
 from cellvow.workspace.intake import Intake
 from cellvow.workspace.ledger_writer import LedgerWriter
+from cellvow.workspace.network_view import NetworkReader
 from cellvow.workspace.passports import TIMELINE_FILE, PassportReader
 from cellvow.workspace.readiness import Readiness
 from tests import messages
@@ -110,6 +112,7 @@ class NodeSite:
         self.areas: tuple[Area, ...] = (
             StatementRoutes(intake, self.access, refusals, accept=self.accept),
             ExplorerRoutes(Explorer(self.home), reader, self.access),
+            NetworkRoutes(NetworkReader(self.home, self.clock)),
             dataclasses.replace(health, metrics_on_loopback=self.metrics_on_loopback),
             DescriptionRoutes(),
         )

@@ -16,6 +16,7 @@ from benchmarks.measured import (
     Part,
     Place,
     Spread,
+    Table,
     at_least,
     at_most,
     encode_results,
@@ -111,6 +112,15 @@ def test_a_missed_goal_is_called_missed() -> None:
     assert "ratio at least 0.6: **missed**; ratio at most 1: met" in page
     assert "The interpreter holds it back." in page
     assert "what is possible: 6,000 events/s" in page
+
+
+def test_a_table_stands_below_its_row() -> None:
+    """Choices that were compared have a line each, in the form of the page's other tables."""
+    grid = Table(("setting", "p95 ms"), (("`pace`", "210"), ("`recheck`", "390")))
+    located = locate(msgspec.structs.replace(found(), table=grid), PLACE)
+
+    assert "| setting | p95 ms |\n| --- | --- |\n| `pace` | 210 |\n| `recheck` | 390 |\n" in render([located], {}, "")
+    assert [located] == parse_results(encode_results([located]))
 
 
 def test_the_ratio_is_that_of_the_medians() -> None:

@@ -24,8 +24,10 @@ from cellvow.node.home import TRUST_FILE, NodeHome, WitnessAddress
 from cellvow.node.store import LOCK_FILE, WriterLock
 from cellvow.workspace import commands, doctor
 from cellvow.workspace.clock import now_ms
-from cellvow.workspace.doctor import BROKEN, LOOK, OK, Finding, examine_installation
-from cellvow.workspace.workspace import ROOT_KEY, Workspace
+from cellvow.workspace.doctor import examine_installation
+from cellvow.workspace.finding import BROKEN, LOOK, OK, Finding
+from cellvow.workspace.settings import ROOT_KEY
+from cellvow.workspace.workspace import Workspace
 
 ORIGIN = "test.example/log"
 

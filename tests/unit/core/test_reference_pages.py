@@ -9,10 +9,10 @@ import pytest
 
 from cellvow.core.contracts.contract import GRANTED, MEMBERS, Message, Schema
 from cellvow.core.ledger.rejection import RULES, Reason
-from cellvow.core.protocol.ruleset import RULESETS
+from cellvow.core.protocol.ruleset import NEWEST, RULESETS
 from tools.make_reference import CIRCLES, FOLDER, PAGES, fields_of
 
-MESSAGES = sorted(RULESETS[1].handlers, key=lambda message: message.__name__)
+MESSAGES = sorted(RULESETS[NEWEST].handlers, key=lambda message: message.__name__)
 
 
 @pytest.mark.parametrize("name", PAGES)

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey
 from cellvow.core.ledger.rejection import NotIncludable, Reason
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.protocol.transition import begin_chain
@@ -37,6 +38,11 @@ def chain(tmp_path: Path) -> Iterator[Chain]:
     built = Chain(tmp_path / "ledger")
     yield built
     built.close()
+
+
+def revocation() -> RevokeKey:
+    """An order of the maker's root key."""
+    return RevokeKey(organisation="maker", kid="0" * 32, cause="other")
 
 
 def enrol(chain: Chain) -> None:
@@ -143,6 +149,28 @@ def test_a_full_queue_says_so_and_takes_nothing(tmp_path: Path) -> None:
     engine.close()
 
     assert refused >= 3
+
+
+@pytest.mark.slow
+def test_a_raised_floor_does_not_stop_the_ledger(tmp_path: Path) -> None:
+    """What its key has signed beside it waits for another block, and is refused there: nobody else notices."""
+    genesis = make_genesis()
+    LedgerStore.create(tmp_path, genesis, begin_chain(genesis, MemoryState())).close()
+    store = SlowStore.open_writer(tmp_path)
+    store.gate = threading.Event()
+    ticks, signer = clock(), Signer()
+    with EmbeddedEngine(store, lambda: next(ticks)) as engine:
+        first = engine.submit(signer.single("maker root", "maker", registration("maker", "maker key")))
+        raising = signer.single("maker root", "maker", RaiseFloor(organisation="maker", floor=900))
+        waiting = [engine.submit(data) for data in (raising, signer.single("maker root", "maker", revocation()))]
+        other = engine.submit(signer.single("lab root", "lab", registration("lab", "lab key")))
+        store.gate.set()
+
+        accepted = [future.result(timeout=30).outcomes[0] for future in (first, waiting[0], other)]
+        assert all(b'"accepted"' in outcome for outcome in accepted)
+        with pytest.raises(NotIncludable) as refused:
+            waiting[1].result(timeout=30)
+    assert Reason.SEQUENCE_USED is refused.value.reason
 
 
 class FailingStore(LedgerStore):

@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 import pytest
 
-from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.ledger.validator import Validator
+from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.node.engine import Level
 from cellvow.node.home import LOG_KEY_FILE, NodeHome, WitnessAddress, quorum_of
 from cellvow.node.witness import Witness
+from cellvow.verify.trust import parse_trust
 from tests.bundles.chain import Signer, make_genesis, registration, seed_of
 
 if TYPE_CHECKING:
@@ -74,3 +77,47 @@ def test_a_log_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
 def test_two_of_three_is_the_quorum_and_all_where_there_are_fewer() -> None:
     """0 of none, 1 of one, 2 of two, 2 of three, 2 of seven."""
     assert [quorum_of(count) for count in (0, 1, 2, 3, 7)] == [0, 1, 2, 2, 2]
+
+
+@pytest.mark.parametrize("left", [(), ("log.key.new",), ("log.key",), ("genesis.json", "log.key", "trust.json")])
+def test_an_interrupted_founding_is_begun_again(left: tuple[str, ...], tmp_path: Path) -> None:
+    """Whatever files a crash has left: the ledger is written last, so without it nothing was founded."""
+    (tmp_path / "node").mkdir()
+    for name in left:
+        (tmp_path / "node" / name).write_bytes(b"half")
+    home = make_home(tmp_path / "node")
+
+    assert ORIGIN == NodeHome(home.folder).log_key.name
+    assert 0o600 == (home.folder / LOG_KEY_FILE).stat().st_mode & 0o777
+    assert [] == [file.name for file in home.folder.iterdir() if file.name.endswith(".new")]
+
+
+def test_a_folder_with_a_ledger_is_left_as_it_is(tmp_path: Path) -> None:
+    """A second founding changes neither the key nor the trust file, also where the ledger is damaged."""
+    home = make_home(tmp_path / "node")
+    for content in (None, b"damaged"):
+        if content is not None:
+            (home.folder / "ledger.db").write_bytes(content)
+        before = {file.name: file.read_bytes() for file in home.folder.iterdir() if file.suffix in (".key", ".json")}
+        with pytest.raises(OperationalError, match="holds a ledger already"):
+            NodeHome.create(home.folder, make_genesis(), "cellvow.test/other", seed_of("another log"))
+
+        assert before == {name: (home.folder / name).read_bytes() for name in before}
+
+
+def test_a_member_is_vouched_for_by_validators_and_signs_nothing(tmp_path: Path) -> None:
+    """Its trust file names the genesis alone, and its engine is asked where it says."""
+    genesis = replace(make_genesis(), validators=(Validator("maker", "ab" * 32, 10),))
+    home = NodeHome.create_member(tmp_path / "member", genesis, "http://127.0.0.1:1")
+
+    assert (True, False, None) == (home.is_member, home.is_signer, home.trust.log)
+    assert genesis.digest == parse_trust((home.folder / "trust.json").read_bytes()).genesis
+    with pytest.raises(OperationalError, match="validators sign"):
+        _ = home.log_key
+    with home.open_session(lambda: 0) as session, pytest.raises(OperationalError, match="cannot be reached"):
+        session.submit(Signer().single("maker root", "maker", registration("maker", "maker key")))
+    with pytest.raises(OperationalError, match="names no validators"):
+        NodeHome.create_member(tmp_path / "other", make_genesis(), "http://127.0.0.1:1")
+    (home.folder / "engine.json").write_text("[]")
+    with pytest.raises(Malformed, match="rpc"):
+        NodeHome(home.folder)

@@ -30,7 +30,25 @@ IN_PROGRAM = re.compile(r"""f['"]([a-z_]+\.[^'"\n]*\{[^'"\n]*)['"]""")
 IN_TEMPLATE = re.compile(r"""'[a-z_]+\.[a-z_.]*'(?:\s*~\s*(?:'[a-z_.]*'|[\w.]+))+""")
 TERMINAL_COLUMNS = ("class", "quantity", "signed", "value")
 """Headings of the table that the terminal draws of a passport."""
-NOT_ABOUT_A_BATTERY = {"Anchored", "FloorRaised", "KeyRegistered", "KeyRevoked"}
+NOT_ABOUT_A_BATTERY = {
+    "Anchored",
+    "CompromiseMarked",
+    "FloorRaised",
+    "GuardiansAppointed",
+    "KeyRegistered",
+    "KeyRevoked",
+    "ProposalAdopted",
+    "ProposalMade",
+    "ProposalRefused",
+    "ProposalWithdrawn",
+    "RecoveryApproved",
+    "RecoveryCompleted",
+    "RecoveryLocked",
+    "RecoveryOpened",
+    "RecoveryVetoed",
+    "RootKeyRotated",
+    "VoteCast",
+}
 
 
 def texts_of(language: str) -> dict[str, str]:

@@ -72,7 +72,7 @@ def test_scripts_say_only_what_is_in_the_words() -> None:
 
 def test_scripts_fill_only_parameters_that_the_words_have() -> None:
     """A `{name}` that nobody fills would be shown to the reader."""
-    filled = {"all", "count", "limit", "name", "number", "size"}
+    filled = {"all", "count", "limit", "name", "names", "number", "signed", "size", "total"}
     said = check_words("en")["said"]
 
     assert isinstance(said, dict)

@@ -4,7 +4,7 @@ A contract module reads: records, messages, rules, handlers - in that order. A h
 message, reads and puts records, and returns the events it records; it raises `Rejected` when a rule is broken.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Annotated, Any, TypeVar
 
@@ -74,9 +74,16 @@ _ENCODER = msgspec.json.Encoder(order="sorted")
 _DECODERS: dict[type, "msgspec.json.Decoder[Any]"] = {}
 
 
+def _no_keys(_prefix: str) -> Iterable[str]:
+    return ()
+
+
 @dataclass(slots=True)
 class Context:
-    """What a handler may know and touch: the records as of this message, its signer, and block time."""
+    """What a handler may know and touch: the records as of this message, its signer, and block time.
+
+    `find` gives the keys of the records read that begin with a prefix, in order; `ruleset` is the one in force.
+    """
 
     read: Callable[[str], bytes | None]
     organisation: str
@@ -86,6 +93,8 @@ class Context:
     chain_id: str
     provenance: Provenance
     writes: dict[str, bytes] = field(default_factory=dict)
+    find: Callable[[str], Iterable[str]] = _no_keys
+    ruleset: int = 1
 
     def get(self, record_type: type[RecordType], key: str) -> RecordType | None:
         """The record under `key`, or None."""
@@ -95,6 +104,11 @@ class Context:
     def get_bytes(self, key: str) -> bytes | None:
         """The bytes under `key`, this message's own writes included."""
         return self.writes[key] if key in self.writes else self.read(key)
+
+    def keys(self, prefix: str) -> list[str]:
+        """The keys that begin with `prefix`, in order, this message's own writes included."""
+        own = [key for key in self.writes if key.startswith(prefix)]
+        return sorted(dict.fromkeys((*self.find(prefix), *own)))
 
     def put(self, key: str, record: Record) -> None:
         """Write a record."""

@@ -1,5 +1,6 @@
-"""Members, their roles and accreditations, and their keys: registered and revoked by a root key."""
+"""Members, their roles and accreditations, and their keys: registered, rotated and revoked by a root key."""
 
+from collections.abc import Callable
 from dataclasses import replace
 from typing import Annotated, Literal
 
@@ -14,11 +15,14 @@ from cellvow.core.contracts.contract import (
     Hash,
     Member,
     Message,
+    Record,
+    Reference,
+    decode_record,
     require,
 )
 from cellvow.core.ledger.genesis import Organisation, encode_organisation, parse_organisation
 from cellvow.core.ledger.key import (
-    OPERATIONAL,
+    DEVICE,
     ROOT,
     ROOT_SCOPE,
     KeyRecord,
@@ -32,25 +36,29 @@ from cellvow.core.ledger.key import (
 )
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.ledger.statement import is_hex
-from cellvow.core.primitives.errors import Malformed
-from cellvow.core.primitives.limits import SCOPE_MAX, SEQUENCE_WINDOW
-from cellvow.core.primitives.signature import (
-    PUBLIC_KEY_LENGTH,
-    derive_key_id,
-    is_valid,
-    is_valid_public_key,
-)
+from cellvow.core.primitives.limits import ROOT_KEYS_MAX, SCOPE_MAX, SEQUENCE_WINDOW
+from cellvow.core.primitives.signature import derive_key_id, is_valid, is_valid_public_key
 
-ROOT_ONLY = ("RegisterKey", "RevokeKey")
+ROOT_ONLY = ("RegisterKey", "RevokeKey", "RotateRootKey", "AppointGuardians")
 """What no other key may sign, so that a verifier finds a root key behind every registration."""
+DEVICE_SCOPE = ("Anchor", "IssueAttestation", "RaiseFloor")
+"""All a device key may be registered for: it says what was measured, and disposes of nothing."""
+REMOVED = "removed"
 
 KeyIdText = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{32}\Z")]
 SignatureText = Annotated[str, msgspec.Meta(pattern=r"^[0-9a-f]{128}\Z")]
 MessageName = Annotated[str, msgspec.Meta(pattern=r"^[A-Z][A-Za-z]{2,39}\Z")]
 
 
-# Records: `key/KID` and `sequence/KID` (core.ledger.key), `organisation/ID` (core.ledger.genesis).
+# Records: `key/KID` and `sequence/KID` (core.ledger.key), `organisation/ID` (core.ledger.genesis), and:
+
+
+class MembershipRecord(Record, frozen=True, kw_only=True):
+    """`membership/ID`: that a vote admitted or removed the organisation; without one it is a member since genesis."""
+
+    organisation: str
+    state: Literal["admitted", "removed"]
+    since_height: Count
 
 
 def organisation_key(organisation: str) -> str:
@@ -58,15 +66,25 @@ def organisation_key(organisation: str) -> str:
     return f"organisation/{organisation}"
 
 
+def membership_key(organisation: str) -> str:
+    """Where the record of a vote over a membership lies in the state map."""
+    return f"membership/{organisation}"
+
+
 # Messages
 
 
 class RegisterKey(Message, frozen=True, kw_only=True):
-    """Register an operational key: signed by a root key, with the new key's signature for its own registration."""
+    """Register an operational or device key: signed by a root key, with the new key's own signature.
+
+    `replaces` rotates: the key it names ends with this block.
+    """
 
     organisation: Annotated[Member, WORLD]
     public_key: Annotated[Hash, WORLD]
-    kind: Annotated[Literal["operational"], WORLD]
+    kind: Annotated[Literal["operational", "device"], WORLD]
+    device: Annotated[Reference | None, MEMBERS] = None
+    replaces: Annotated[KeyIdText | None, WORLD] = None
     scope: Annotated[tuple[MessageName, ...], msgspec.Meta(min_length=1, max_length=SCOPE_MAX), MEMBERS]
     valid_from_ms: Annotated[Count, MEMBERS]
     valid_until_ms: Annotated[Count | None, MEMBERS] = None
@@ -84,6 +102,21 @@ class RevokeKey(Message, frozen=True, kw_only=True):
     organisation: Annotated[Member, WORLD]
     kid: Annotated[KeyIdText, WORLD]
     cause: Annotated[Literal["leaver", "rotation", "lost", "compromised", "other"], MEMBERS]
+    compromised_since_ms: Annotated[Count | None, WORLD] = None
+
+    @property
+    def subject(self) -> str:
+        """The organisation whose key it is."""
+        return self.organisation
+
+
+class RotateRootKey(Message, frozen=True, kw_only=True):
+    """Register another root key, and end the one it `retires` with this block: signed by a root key in force."""
+
+    organisation: Annotated[Member, WORLD]
+    public_key: Annotated[Hash, WORLD]
+    retires: Annotated[KeyIdText | None, WORLD] = None
+    possession: Annotated[SignatureText, MEMBERS]
 
     @property
     def subject(self) -> str:
@@ -111,10 +144,22 @@ def possession_bytes(chain_id: str, organisation: str, public_key: str) -> bytes
     return f"cellvow/possession/v1\n{chain_id}\n{organisation}\n{public_key}\n".encode("ascii")
 
 
+def is_member(read: Callable[[str], bytes | None], organisation: str) -> bool:
+    """Whether the organisation is a member now: named by genesis or admitted, and not removed."""
+    return read(organisation_key(organisation)) is not None and not _was_removed(read, organisation)
+
+
+def _was_removed(read: Callable[[str], bytes | None], organisation: str) -> bool:
+    value = read(membership_key(organisation))
+    return value is not None and decode_record(MembershipRecord, value).state == REMOVED
+
+
 def get_organisation(context: Context, organisation: str) -> Organisation | None:
     """A member, or None."""
     value = context.get_bytes(organisation_key(organisation))
-    return None if value is None else parse_organisation(value)
+    if value is None or _was_removed(context.get_bytes, organisation):
+        return None
+    return parse_organisation(value)
 
 
 def require_role(context: Context, *roles: str) -> Organisation:
@@ -136,46 +181,165 @@ def covers(member: Organisation, standard: str, edition: str, quantities: list[s
     )
 
 
+def require_standing(context: Context) -> None:
+    """Raise `Rejected` where the signer's key has ended, or his organisation left, earlier in this very block."""
+    value = context.get_bytes(key_record_key(bytes.fromhex(context.kid)))
+    ended = value is not None and parse_key_record(value).revoked_height is not None
+    require(not ended and is_member(context.get_bytes, context.organisation), Reason.KEY_HAS_ENDED, kid=context.kid)
+
+
+def require_new_key(context: Context, public_key: str) -> str:
+    """The identifier of a sound public key that is not registered yet, or `Rejected`."""
+    require(is_valid_public_key(bytes.fromhex(public_key)), Reason.INVALID_PUBLIC_KEY)
+    kid = derive_key_id(bytes.fromhex(public_key))
+    require(context.get_bytes(key_record_key(kid)) is None, Reason.KEY_EXISTS, kid=kid.hex())
+    return kid.hex()
+
+
+def require_possession(context: Context, organisation: str, public_key: str, possession: str) -> None:
+    """Raise `Rejected` unless the new key has signed for its own registration."""
+    signed = possession_bytes(context.chain_id, organisation, public_key)
+    require(is_valid(bytes.fromhex(public_key), signed, bytes.fromhex(possession)), Reason.NO_POSSESSION)
+
+
+def require_own_key(context: Context, kid: str, *, is_root: bool) -> KeyRecord:
+    """A key of the signer's organisation, root or not; raises `Rejected` for every other."""
+    value = context.get_bytes(key_record_key(bytes.fromhex(kid)))
+    record = None if value is None else parse_key_record(value)
+    if record is None or record.organisation != context.organisation or (record.kind == ROOT) is not is_root:
+        raise Rejected(Reason.NOT_YOUR_KEY, kid=kid)
+    return record
+
+
+def put_key(context: Context, record: KeyRecord) -> None:
+    """Write the record of a key."""
+    context.put_bytes(key_record_key(bytes.fromhex(record.kid)), encode_key_record(record))
+
+
+def put_root_key(context: Context, organisation: str, public_key: str, replaces: str | None = None) -> None:
+    """Write the record of a new root key, registered at this height."""
+    record = KeyRecord(
+        kid=derive_key_id(bytes.fromhex(public_key)).hex(),
+        public_key=public_key,
+        organisation=organisation,
+        kind=ROOT,
+        scope=ROOT_SCOPE,
+        valid_from_ms=0,
+        valid_until_ms=None,
+        registered_height=context.height,
+        replaces=replaces,
+        statement=context.provenance.statement,
+    )
+    put_key(context, record)
+
+
+def put_organisation(context: Context, member: Organisation) -> None:
+    """Write the record of a member."""
+    context.put_bytes(organisation_key(member.organisation), encode_organisation(member))
+
+
+def end_key(context: Context, record: KeyRecord) -> None:
+    """Let a key end with this block, unless it has ended."""
+    if record.revoked_height is None:
+        put_key(context, replace(record, revoked_height=context.height))
+
+
+def mark_compromised(context: Context, record: KeyRecord, since_ms: int) -> None:
+    """Let a key end, and mark it as compromised from `since_ms`; a mark moves to an earlier time only."""
+    known = record.compromised_since_ms
+    is_earlier = since_ms <= context.time_ms and (known is None or since_ms < known)
+    require(is_earlier, Reason.MARK_NOT_EARLIER, kid=record.kid)
+    ended = context.height if record.revoked_height is None else record.revoked_height
+    put_key(context, replace(record, compromised_since_ms=since_ms, revoked_height=ended))
+
+
+def end_all_keys(context: Context, organisation: str) -> None:
+    """Let every key of an organisation end with this block, root keys too."""
+    for key in context.keys("key/"):
+        value = context.get_bytes(key)
+        record = None if value is None else parse_key_record(value)
+        if record is not None and record.organisation == organisation:
+            end_key(context, record)
+
+
 # Handlers
 
 
 def _register_key(context: Context, message: RegisterKey) -> list[Event]:
     require(message.organisation == context.organisation, Reason.NOT_YOUR_KEY)
+    require_standing(context)
     root_only = any(name in ROOT_ONLY for name in message.scope)
     require(not root_only, Reason.MALFORMED_MESSAGE, field="scope")
-    public_key = bytes.fromhex(message.public_key)
-    require(is_valid_public_key(public_key), Reason.INVALID_PUBLIC_KEY)
-    kid = derive_key_id(public_key)
-    require(context.get_bytes(key_record_key(kid)) is None, Reason.KEY_EXISTS, kid=kid.hex())
+    kid = require_new_key(context, message.public_key)
     until = message.valid_until_ms
     require(until is None or message.valid_from_ms < until, Reason.EMPTY_VALIDITY)
-    signed = possession_bytes(context.chain_id, message.organisation, message.public_key)
-    require(is_valid(public_key, signed, bytes.fromhex(message.possession)), Reason.NO_POSSESSION)
+    require_possession(context, message.organisation, message.public_key, message.possession)
+    _require_device(message)
+    events: list[Event] = [{"type": "KeyRegistered", "organisation": message.organisation, "kid": kid}]
+    if message.replaces is not None:
+        events.append(_end_own(context, message.replaces, is_root=False))
     record = KeyRecord(
-        kid=kid.hex(),
+        kid=kid,
         public_key=message.public_key,
         organisation=message.organisation,
-        kind=OPERATIONAL,
+        kind=message.kind,
         scope=message.scope,
         valid_from_ms=message.valid_from_ms,
         valid_until_ms=until,
         registered_height=context.height,
+        replaces=message.replaces,
+        device=message.device,
         statement=context.provenance.statement,
     )
-    context.put_bytes(key_record_key(kid), encode_key_record(record))
-    return [{"type": "KeyRegistered", "organisation": message.organisation, "kid": kid.hex()}]
+    put_key(context, record)
+    return events
+
+
+def _require_device(message: RegisterKey) -> None:
+    is_device = message.kind == DEVICE
+    require(is_device is (message.device is not None), Reason.NO_DEVICE)
+    outside = [name for name in message.scope if name not in DEVICE_SCOPE]
+    require(not is_device or not outside, Reason.OUTSIDE_DEVICE_SCOPE)
+
+
+def _end_own(context: Context, kid: str, *, is_root: bool) -> Event:
+    record = require_own_key(context, kid, is_root=is_root)
+    require(record.revoked_height is None, Reason.KEY_ALREADY_REVOKED, kid=kid)
+    end_key(context, record)
+    return {"type": "KeyRevoked", "organisation": context.organisation, "kid": kid}
 
 
 def _revoke_key(context: Context, message: RevokeKey) -> list[Event]:
-    key = key_record_key(bytes.fromhex(message.kid))
-    value = context.get_bytes(key)
-    record = None if value is None else parse_key_record(value)
-    mine = record is not None and record.organisation == context.organisation == message.organisation
-    if record is None or not mine or record.kind == ROOT:
-        raise Rejected(Reason.NOT_YOUR_KEY, kid=message.kid)
-    require(record.revoked_height is None, Reason.KEY_ALREADY_REVOKED, kid=message.kid)
-    context.put_bytes(key, encode_key_record(replace(record, revoked_height=context.height)))
-    return [{"type": "KeyRevoked", "organisation": message.organisation, "kid": message.kid}]
+    require(message.organisation == context.organisation, Reason.NOT_YOUR_KEY, kid=message.kid)
+    require_standing(context)
+    since_ms = message.compromised_since_ms
+    if since_ms is None:
+        return [_end_own(context, message.kid, is_root=False)]
+    require(message.cause == "compromised", Reason.MALFORMED_MESSAGE, field="compromised_since_ms")
+    record = require_own_key(context, message.kid, is_root=False)
+    mark_compromised(context, record, since_ms)
+    mark: Event = {"type": "CompromiseMarked", "organisation": context.organisation, "kid": message.kid}
+    ended: Event = {"type": "KeyRevoked", "organisation": context.organisation, "kid": message.kid}
+    return [ended, mark] if record.revoked_height is None else [mark]
+
+
+def _rotate_root_key(context: Context, message: RotateRootKey) -> list[Event]:
+    member = get_organisation(context, context.organisation)
+    if member is None or message.organisation != context.organisation:
+        raise Rejected(Reason.NOT_YOUR_KEY)
+    require_standing(context)
+    kid = require_new_key(context, message.public_key)
+    require_possession(context, message.organisation, message.public_key, message.possession)
+    events: list[Event] = [{"type": "RootKeyRotated", "organisation": message.organisation, "kid": kid}]
+    kept = member.root_keys
+    if message.retires is not None:
+        retired = require_own_key(context, message.retires, is_root=True)
+        events.append(_end_own(context, message.retires, is_root=True))
+        kept = tuple(key for key in kept if key != retired.public_key)
+    require(len(kept) < ROOT_KEYS_MAX, Reason.TOO_MANY_ROOT_KEYS, keys=len(kept))
+    put_root_key(context, message.organisation, message.public_key, message.retires)
+    put_organisation(context, replace(member, root_keys=(*kept, message.public_key)))
+    return events
 
 
 def _raise_floor(context: Context, message: RaiseFloor) -> list[Event]:
@@ -191,35 +355,10 @@ def _raise_floor(context: Context, message: RaiseFloor) -> list[Event]:
 
 CONTRACT = Contract(
     "organisation",
-    {RegisterKey: _register_key, RevokeKey: _revoke_key, RaiseFloor: _raise_floor},
+    {
+        RegisterKey: _register_key,
+        RevokeKey: _revoke_key,
+        RotateRootKey: _rotate_root_key,
+        RaiseFloor: _raise_floor,
+    },
 )
-
-
-def genesis_records(members: tuple[Organisation, ...]) -> dict[str, bytes]:
-    """The records a ledger starts with: each member and its root keys; raises `Malformed` for a key unfit for use."""
-    records: dict[str, bytes] = {}
-    for member in members:
-        records[organisation_key(member.organisation)] = encode_organisation(member)
-        for public_key in member.root_keys:
-            kid = _root_key_id(public_key)
-            key = key_record_key(kid)
-            if key in records:
-                raise Malformed(f"genesis names the root key {public_key} twice")
-            root = KeyRecord(
-                kid=kid.hex(),
-                public_key=public_key,
-                organisation=member.organisation,
-                kind=ROOT,
-                scope=ROOT_SCOPE,
-                valid_from_ms=0,
-                valid_until_ms=None,
-                registered_height=0,
-            )
-            records[key] = encode_key_record(root)
-    return records
-
-
-def _root_key_id(public_key: str) -> bytes:
-    if not is_hex(public_key, PUBLIC_KEY_LENGTH) or not is_valid_public_key(bytes.fromhex(public_key)):
-        raise Malformed(f"the root key {public_key[:64]!r} is not a point of the prime-order group in hexadecimal")
-    return derive_key_id(bytes.fromhex(public_key))

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
+from cellvow.core.ledger.validator import Validator, parse_validators_document, validators_document
 from cellvow.core.primitives.digest import Digest, domain_digest
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
 from cellvow.core.primitives.errors import Malformed
@@ -31,6 +32,9 @@ ROLES = (
     "buyer",
 )
 """What an organisation may be; it may be several."""
+
+OPTIONAL = ("predecessor", "validators")
+"""What a genesis may leave out: a first ledger has no predecessor, and one of a single writer no validators."""
 
 _NAME_LENGTH_MAX = 80
 _UNSEEN = (
@@ -73,12 +77,16 @@ class Organisation:
 
 @dataclass(frozen=True, slots=True)
 class Predecessor:
-    """The ledger this one goes on from, so that its proofs survive the move to another engine."""
+    """The ledger this one goes on from, so that its proofs survive the move to another engine.
+
+    `height` is its last: records hold heights, so this ledger counts on from there.
+    """
 
     chain_id: str
     log_size: int
     log_root: str
     state_root: str
+    height: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +98,7 @@ class Genesis:
     ruleset: int
     organisations: tuple[Organisation, ...]
     predecessor: Predecessor | None = None
+    validators: tuple[Validator, ...] = ()
 
     @property
     def leaves(self) -> list[Digest]:
@@ -99,10 +108,12 @@ class Genesis:
     @property
     def header(self) -> bytes:
         """Canonical bytes of what the genesis digest covers."""
-        predecessor: dict[str, Json] = {}
+        optional: dict[str, Json] = {}
         if self.predecessor is not None:
-            names = ("chain_id", "log_size", "log_root", "state_root")
-            predecessor["predecessor"] = {name: getattr(self.predecessor, name) for name in names}
+            names = ("chain_id", "height", "log_size", "log_root", "state_root")
+            optional["predecessor"] = {name: getattr(self.predecessor, name) for name in names}
+        if self.validators:
+            optional["validators"] = validators_document(self.validators)
         return encode_document(
             {
                 "chain_id": self.chain_id,
@@ -110,7 +121,7 @@ class Genesis:
                 "organisations_root": tree_root(self.leaves).hex(),
                 "ruleset": self.ruleset,
                 "time_ms": self.time_ms,
-                **predecessor,
+                **optional,
             }
         )
 
@@ -161,20 +172,23 @@ def parse_genesis(data: bytes) -> Genesis:
     """The genesis of a file's canonical bytes; raises `Malformed`."""
     document = parse_object(data, bytes_max=GENESIS_BYTES_MAX)
     members = document.get("organisations")
-    names = sorted(name for name in document if name != "predecessor")
+    names = sorted(name for name in document if name not in OPTIONAL)
     if names != ["chain_id", "organisations", "ruleset", "time_ms"] or not isinstance(members, list):
-        raise Malformed("genesis has chain_id, organisations, ruleset, time_ms and perhaps a predecessor")
+        raise Malformed("genesis has chain_id, organisations, ruleset, time_ms, perhaps a predecessor and validators")
     genesis = Genesis(
         parse_chain_id(_text(document["chain_id"])),
         _count(document["time_ms"]),
         _count(document["ruleset"]),
         tuple(parse_organisation(encode_document(member)) for member in members),
         _predecessor(document.get("predecessor")),
+        parse_validators_document(document["validators"]) if "validators" in document else (),
     )
     identifiers = [member.organisation for member in genesis.organisations]
     ordered = all(a < b for a, b in pairwise(identifiers))
     if not ordered or not 1 <= len(identifiers) <= ORGANISATIONS_MAX:
         raise Malformed("genesis names 1 to 10,000 organisations, each once, in order")
+    if any(validator.organisation not in identifiers for validator in genesis.validators):
+        raise Malformed("a validator of genesis belongs to an organisation that genesis does not name")
     return genesis
 
 
@@ -217,10 +231,14 @@ def _accreditation(value: Json) -> Accreditation:
 def _predecessor(value: Json) -> Predecessor | None:
     if value is None:
         return None
-    if not isinstance(value, dict) or sorted(value) != ["chain_id", "log_root", "log_size", "state_root"]:
-        raise Malformed("a predecessor has exactly its four fields")
+    if not isinstance(value, dict) or sorted(value) != ["chain_id", "height", "log_root", "log_size", "state_root"]:
+        raise Malformed("a predecessor has exactly its five fields")
     return Predecessor(
-        _text(value["chain_id"]), _count(value["log_size"]), _text(value["log_root"]), _text(value["state_root"])
+        _text(value["chain_id"]),
+        _count(value["log_size"]),
+        _text(value["log_root"]),
+        _text(value["state_root"]),
+        _count(value["height"]),
     )
 
 

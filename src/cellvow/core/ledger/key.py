@@ -1,6 +1,6 @@
 """The key record: whose key it is, what it may sign, and when.
 
-The fields for rotation, devices and compromise are fixed here; the messages that set them come with the consortium.
+A key is rotated (`replaces`), belongs to a device (`device`), and may be marked as compromised; its record says so.
 """
 
 import re
@@ -13,7 +13,11 @@ from cellvow.core.primitives.errors import Malformed
 ROOT, OPERATIONAL, DEVICE = "root", "operational", "device"
 KINDS = (ROOT, OPERATIONAL, DEVICE)
 ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
-"""All a root key may sign: it manages keys and nothing else."""
+"""The scope written into the record of a root key."""
+ROOT_MESSAGES = (*ROOT_SCOPE, "RotateRootKey", "AppointGuardians", "OpenRecovery", "ApproveRecovery", "VetoRecovery")
+"""All a root key may sign: it manages keys and nothing else. Later rulesets know more of these than the first did."""
+VETO = "VetoRecovery"
+"""What a root or operational key signs whatever its scope: an owner who is there keeps his keys."""
 ALGORITHM = "ed25519"
 """The algorithm is bound to the key, never chosen by a message."""
 
@@ -48,6 +52,18 @@ class KeyRecord:
         if self.revoked_height is not None and height > self.revoked_height:
             return False
         return self.valid_from_ms <= time_ms and (self.valid_until_ms is None or time_ms <= self.valid_until_ms)
+
+
+def may_sign(key: KeyRecord, message: str) -> bool:
+    """Whether a key may sign this type of message: a root key what manages keys, any other what its scope lists."""
+    if key.kind == ROOT:
+        return message in ROOT_MESSAGES
+    return message in key.scope or (message == VETO and key.kind == OPERATIONAL)
+
+
+def is_suspect(key: KeyRecord, time_ms: int) -> bool:
+    """Whether a statement of this block time was signed after the key was compromised; it stays, and is marked."""
+    return key.compromised_since_ms is not None and time_ms >= key.compromised_since_ms
 
 
 _FIELDS = tuple(sorted(KeyRecord.__slots__))

@@ -36,6 +36,11 @@ class Reason(IntEnum):
     KEY_ALREADY_REVOKED = 306
     EMPTY_VALIDITY = 307
     FLOOR_NOT_ABOVE = 308
+    NO_DEVICE = 309
+    OUTSIDE_DEVICE_SCOPE = 310
+    MARK_NOT_EARLIER = 311
+    TOO_MANY_ROOT_KEYS = 312
+    KEY_HAS_ENDED = 313
     MODEL_EXISTS = 401
     UNKNOWN_MODEL = 402
     NOT_YOUR_MODEL = 403
@@ -66,6 +71,34 @@ class Reason(IntEnum):
     NOTHING_TO_ACCEPT = 902
     TEST_OF_ANOTHER_BATTERY = 903
     WRONG_DAY = 904
+    NOT_YOUR_PROPOSAL = 1001
+    PROPOSAL_EXISTS = 1002
+    UNKNOWN_PROPOSAL = 1003
+    PROPOSAL_NOT_OPEN = 1004
+    WRONG_TERM = 1005
+    TOO_MANY_PROPOSALS = 1006
+    TOO_MANY_CHANGES = 1007
+    NOT_IN_THE_ELECTORATE = 1008
+    ELECTORATE_TOO_LARGE = 1009
+    SAME_VOTE = 1010
+    ORGANISATION_EXISTS = 1011
+    LAST_OF_THE_ELECTORATE = 1012
+    NOT_A_CONSORTIUM = 1013
+    VALIDATOR_EXISTS = 1014
+    UNKNOWN_VALIDATOR = 1015
+    TOO_MANY_VALIDATORS = 1016
+    WRONG_PARAMETER = 1017
+    RULESET_NOT_NEWER = 1018
+    NO_SUCH_KEY = 1019
+    WRONG_GUARDIANS = 1101
+    NO_GUARDIANS = 1102
+    NOT_A_GUARDIAN = 1103
+    RECOVERY_OPEN = 1104
+    TOO_MANY_RECOVERIES = 1105
+    NO_OPEN_RECOVERY = 1106
+    APPROVED_ALREADY = 1107
+    LOCK_NOT_RUNNING = 1108
+    TIME_LOCK = 1109
 
 
 RULES: dict[Reason, str] = {
@@ -92,6 +125,11 @@ RULES: dict[Reason, str] = {
     Reason.KEY_ALREADY_REVOKED: "the key is revoked already",
     Reason.EMPTY_VALIDITY: "a key must be valid for some time: from is before until",
     Reason.FLOOR_NOT_ABOVE: "the floor must lie above the highest sequence used, by at most one window",
+    Reason.NO_DEVICE: "a device key names its device, and no other key does",
+    Reason.OUTSIDE_DEVICE_SCOPE: "a device key signs anchors and attestations, and nothing for its organisation",
+    Reason.MARK_NOT_EARLIER: "a mark of compromise is not after this block, and moves only to an earlier time",
+    Reason.TOO_MANY_ROOT_KEYS: "an organisation has at most eight root keys in force: retire one",
+    Reason.KEY_HAS_ENDED: "the key ended, or its organisation was removed, earlier in this block",
     Reason.MODEL_EXISTS: "the model is registered already",
     Reason.UNKNOWN_MODEL: "the battery's model is not registered",
     Reason.NOT_YOUR_MODEL: "only the organisation that registered a model registers batteries of it",
@@ -122,6 +160,34 @@ RULES: dict[Reason, str] = {
     Reason.NOTHING_TO_ACCEPT: "a verdict that accepts names the attestation it rests on",
     Reason.TEST_OF_ANOTHER_BATTERY: "the attestation that the verdict rests on is about another battery",
     Reason.WRONG_DAY: "a verdict is of a day that the calendar has, and that is not after this block's",
+    Reason.NOT_YOUR_PROPOSAL: "a proposal is made, and withdrawn, in one's own name only",
+    Reason.PROPOSAL_EXISTS: "the organisation has made a proposal with this reference already",
+    Reason.UNKNOWN_PROPOSAL: "the organisation has made no proposal with this reference",
+    Reason.PROPOSAL_NOT_OPEN: "the proposal is decided, withdrawn, or its time to vote has passed",
+    Reason.WRONG_TERM: "voting ends after this block and within the longest time, at a height not too far off",
+    Reason.TOO_MANY_PROPOSALS: "the organisation has as many open proposals as one may have: withdraw one",
+    Reason.TOO_MANY_CHANGES: "as many adopted changes wait as may wait: vote again once one has taken effect",
+    Reason.NOT_IN_THE_ELECTORATE: "whoever runs a validator votes, and every member where there is none",
+    Reason.ELECTORATE_TOO_LARGE: "too many would vote for one record: found a consortium, whose validators vote",
+    Reason.SAME_VOTE: "the organisation has cast this vote already",
+    Reason.ORGANISATION_EXISTS: "an organisation with this identifier is a member already",
+    Reason.LAST_OF_THE_ELECTORATE: "nobody would be left to vote, or to validate",
+    Reason.NOT_A_CONSORTIUM: "this ledger has one writer and no validators: found a consortium that goes on from it",
+    Reason.VALIDATOR_EXISTS: "another organisation runs a validator with this key, or it has this power already",
+    Reason.UNKNOWN_VALIDATOR: "no validator has this key",
+    Reason.TOO_MANY_VALIDATORS: "a consortium has at most a hundred validators",
+    Reason.WRONG_PARAMETER: "the parameter does not take this value: see the table of parameters",
+    Reason.RULESET_NOT_NEWER: "only a ruleset newer than the one in force is activated",
+    Reason.NO_SUCH_KEY: "no key with this identifier is registered that could be distrusted",
+    Reason.WRONG_GUARDIANS: "guardians are two to seven other members, and at least two of them must agree",
+    Reason.NO_GUARDIANS: "the organisation has appointed no guardians",
+    Reason.NOT_A_GUARDIAN: "the signer is none of the organisation's guardians",
+    Reason.RECOVERY_OPEN: "a recovery is under way: it ends by veto, completion, or when its time has passed",
+    Reason.TOO_MANY_RECOVERIES: "a guardian opens one recovery of an organisation in thirty days",
+    Reason.NO_OPEN_RECOVERY: "no recovery with this number is under way",
+    Reason.APPROVED_ALREADY: "the guardian has approved this recovery already, or enough have",
+    Reason.LOCK_NOT_RUNNING: "not enough guardians have approved: the time lock does not run yet",
+    Reason.TIME_LOCK: "the time lock has not ended: until then the owner can veto",
 }
 """One sentence per reason, in words a signer understands."""
 

@@ -181,6 +181,10 @@ class StateTree:
 
     def update(self, entries: Mapping[Digest, Digest]) -> Digest:
         """The root after each key hash was given its new entry hash."""
+        # Grown before it is filled: a bucket that takes thousands of entries is copied as often.
+        expected = self._count + len(entries)
+        if expected > _FULL_KEYS << self.levels and self.levels < _LEVELS_MAX:
+            self._build([entry for bucket in self._buckets for entry in _unpack(bucket)], 4 * expected)
         buckets, shift = self._buckets, _KEY_BITS - self.levels
         touched: dict[int, None] = {}
         for hashed, entry in entries.items():
@@ -189,10 +193,7 @@ class StateTree:
             buckets[number] = changed = _put(bucket, hashed, entry)
             self._count += (len(changed) - len(bucket)) // _ENTRY
             touched[number] = None
-        if self._count > _FULL_KEYS << self.levels and self.levels < _LEVELS_MAX:
-            self._build([entry for bucket in buckets for entry in _unpack(bucket)], 4 * self._count)
-        else:
-            self._rehash(touched)
+        self._rehash(touched)
         return self.root
 
     def holds(self, hashed: bytes) -> bool:

@@ -42,3 +42,31 @@ SCOPE_MAX = 64
 """Message types or quantities in one scope list."""
 DISCLOSURES_MAX = 256
 """Disclosed fields in one bundle."""
+VALIDATORS_MAX = 100
+"""Validators of one consortium: every block carries a signature of each."""
+VALIDATOR_POWER_MAX = 1_000_000
+"""Voting power of one validator: the sum stays far below what the engine can count."""
+HEADER_BYTES_MAX = 1_000
+"""A header of the consortium engine: fourteen fields, none long."""
+COMMIT_BYTES_MAX = 20_000
+"""A commit of the consortium engine: some 110 bytes for each validator."""
+VALIDATOR_CHANGES_MAX = 256
+"""Changes of the validators that one proof follows from genesis."""
+ROOT_KEYS_MAX = 8
+"""Root keys in force of one organisation."""
+ACCREDITATIONS_MAX = 16
+"""Accreditations of one member: with their quantities they stay within one record."""
+ACCREDITED_QUANTITIES_MAX = 32
+"""Quantities of one accreditation."""
+ELECTORATE_MAX = 256
+"""Organisations that vote: their votes on a proposal stand in one record, and are counted with each."""
+PROPOSALS_OPEN_MAX = 64
+"""Open proposals of one organisation, whatever the parameter says."""
+PENDING_MAX = 64
+"""Adopted changes that wait for their height: what one block may have to put into effect."""
+EFFECTIVE_AHEAD_MAX = 100_000_000
+"""How many blocks ahead a change may be asked to take effect: more than a year at three blocks a second."""
+GUARDIANS_MAX = 7
+"""Guardians of one organisation."""
+RECOVERY_KEYS_MAX = 4
+"""Root keys that one recovery may bring."""

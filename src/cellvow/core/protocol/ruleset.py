@@ -1,6 +1,8 @@
 """Which contracts are in force: ruleset version -> message type -> handler.
 
-A shipped ruleset never changes; a new behaviour is a new version, activated at a height.
+A shipped ruleset never changes; a new behaviour is a new version, activated at a height by vote. 1 is what a first
+release ships: members, keys, batteries and governance; nothing was released before it held all of them, and from here
+on both are fixed. 2 adds the recovery of lost keys.
 """
 
 from dataclasses import dataclass
@@ -8,7 +10,17 @@ from typing import Any, Union
 
 import msgspec
 
-from cellvow.core.contracts import acceptance, anchor, attestation, battery, correction, custody, organisation
+from cellvow.core.contracts import (
+    acceptance,
+    anchor,
+    attestation,
+    battery,
+    correction,
+    custody,
+    governance,
+    organisation,
+    recovery,
+)
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import InvalidBlock
@@ -40,19 +52,21 @@ def _ruleset(version: int, *contracts: Contract) -> Ruleset:
     return Ruleset(version, contracts, handlers, decoder)
 
 
-RULESETS = {
-    1: _ruleset(
-        1,
-        organisation.CONTRACT,
-        battery.CONTRACT,
-        custody.CONTRACT,
-        anchor.CONTRACT,
-        attestation.CONTRACT,
-        correction.CONTRACT,
-        acceptance.CONTRACT,
-    )
-}
+_FIRST = (
+    organisation.CONTRACT,
+    battery.CONTRACT,
+    custody.CONTRACT,
+    anchor.CONTRACT,
+    attestation.CONTRACT,
+    correction.CONTRACT,
+    acceptance.CONTRACT,
+    governance.CONTRACT,
+)
+
+RULESETS = {1: _ruleset(1, *_FIRST), 2: _ruleset(2, *_FIRST, recovery.CONTRACT)}
 """Every ruleset ever shipped, by version."""
+NEWEST = 2
+"""The newest of them: what a new ledger begins with, and the members of an older one may activate."""
 
 
 def get_ruleset(version: int) -> Ruleset:

@@ -1,16 +1,20 @@
 """The chain, top to bottom: how a block changes the state and grows the log. Read this first.
 
-`apply_block` checks the block, applies each statement, and commits to the result in the log. What follows it are
-its steps, in the order they are called. Nothing here reads a clock, a file or a random number: the same block on the
-same state gives the same outcomes, the same state root and the same app hash on every machine.
+`apply_block` checks the block, lets what was decided for it take effect, applies each statement, and commits to the
+result in the log. What follows it are its steps, in the order they are called. Nothing here reads a clock, a file or a
+random number: the same block on the same state gives the same outcomes, the same state root and the same app hash on
+every machine.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from functools import cache
 from typing import Protocol
 
+from cellvow.core.contracts.beginning import genesis_records
 from cellvow.core.contracts.contract import Context, Provenance
-from cellvow.core.contracts.organisation import genesis_records
+from cellvow.core.contracts.governance import take_effect
+from cellvow.core.contracts.parameter import get_ruleset_version
 from cellvow.core.ledger.block import Block, check_block
 from cellvow.core.ledger.genesis import Genesis
 from cellvow.core.ledger.key import (
@@ -18,6 +22,7 @@ from cellvow.core.ledger.key import (
     SequenceRecord,
     encode_sequence_record,
     key_record_key,
+    may_sign,
     parse_key_record,
     parse_sequence_record,
     sequence_record_key,
@@ -34,8 +39,9 @@ from cellvow.core.ledger.log import (
 from cellvow.core.ledger.outcome import Outcome, encode_outcome, outcome_digest
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.ledger.statement import Envelope, Statement
+from cellvow.core.ledger.validator import VALIDATORS_KEY, Validator, parse_validators
 from cellvow.core.primitives.digest import Digest
-from cellvow.core.primitives.errors import InvalidBlock
+from cellvow.core.primitives.errors import InvalidBlock, Malformed
 from cellvow.core.primitives.limits import SEQUENCE_WINDOW
 from cellvow.core.primitives.merkle import Frontier
 from cellvow.core.primitives.signature import SignatureCheck, is_valid
@@ -43,6 +49,8 @@ from cellvow.core.protocol.ruleset import Ruleset, get_ruleset
 
 Read = Callable[[str], bytes | None]
 """key -> the bytes of its record, or None."""
+Find = Callable[[str], Iterable[str]]
+"""prefix -> the keys that begin with it, in ascending order."""
 
 
 class State(Protocol):
@@ -50,6 +58,9 @@ class State(Protocol):
 
     def get(self, key: str) -> bytes | None:
         """The bytes of a record, or None."""
+
+    def keys(self, prefix: str) -> Iterable[str]:
+        """The keys of all records that begin with `prefix`, in ascending order."""
 
     def update(self, writes: Mapping[str, bytes]) -> Digest:
         """The state root once these records are written."""
@@ -73,7 +84,10 @@ class Head:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What a block did: everything a store must write in one transaction before anyone is told."""
+    """What a block did: everything a store must write in one transaction before anyone is told.
+
+    `validators` are all that there are from now on, where this block changed them: the engine must be told.
+    """
 
     head: Head
     outcomes: tuple[tuple[bytes, ...], ...]
@@ -81,16 +95,37 @@ class Applied:
     leaves: tuple[Digest, ...]
     nodes: tuple[tuple[int, int, Digest], ...]
     block_leaf: bytes
+    validators: tuple[Validator, ...] | None = None
 
 
-def begin_chain(genesis: Genesis, state: State) -> Applied:
-    """The chain at height 0: the first members' records, and leaf 0 of the log."""
+def begin_chain(genesis: Genesis, state: State, inherited: Mapping[str, bytes] | None = None) -> Applied:
+    """The chain before its first block: the first members' records, and leaf 0 of the log.
+
+    Where genesis names a predecessor, `inherited` are that ledger's records, and heights go on from its last one.
+    Raises `Malformed` where genesis and they do not go together.
+    """
     get_ruleset(genesis.ruleset)
-    records = genesis_records(genesis.organisations)
+    records = genesis_records(genesis, inherited or {})
+    height = _inherit(genesis, state, inherited)
     leaf = genesis_leaf(genesis.digest, state.update(records))
     log, nodes = Frontier().append(leaf)
-    head = Head(genesis.chain_id, 0, genesis.time_ms, log, genesis.ruleset)
-    return Applied(head, (), records, (leaf,), tuple(nodes), b"")
+    head = Head(genesis.chain_id, height, genesis.time_ms, log, genesis.ruleset)
+    writes = {**(inherited or {}), **records}
+    return Applied(head, (), writes, (leaf,), tuple(nodes), b"", genesis.validators or None)
+
+
+def _inherit(genesis: Genesis, state: State, inherited: Mapping[str, bytes] | None) -> int:
+    """The height to go on from, once the predecessor's records are written and have the root that genesis names."""
+    predecessor = genesis.predecessor
+    if predecessor is None:
+        if inherited is not None:
+            raise Malformed("genesis names no predecessor: it inherits no records")
+        return 0
+    if inherited is None:
+        raise Malformed(f"genesis goes on from {predecessor.chain_id}: give that ledger's records")
+    if state.update(inherited).hex() != predecessor.state_root:
+        raise Malformed(f"the records given are not those of {predecessor.chain_id} at height {predecessor.height}")
+    return predecessor.height
 
 
 def apply_block(head: Head, state: State, block: Block, check: SignatureCheck = is_valid) -> Applied:
@@ -100,15 +135,17 @@ def apply_block(head: Head, state: State, block: Block, check: SignatureCheck = 
     if block.is_empty:
         return Applied(replace(head, height=block.height), (), {}, (), (), b"")
 
-    # 2. Each statement, in order: authentic and fresh, then applied. Its outcome is kept, whatever it is.
-    ruleset = get_ruleset(head.ruleset)
-    writes: dict[str, bytes] = {}
+    # 2. What the members decided for this height takes effect: also by which rules this block is judged.
+    sitting = _open_sitting(head, state, block)
+
+    # 3. Each statement, in order: authentic and fresh, then applied. Its outcome is kept, whatever it is.
     outcomes = []
     for statement in block.statements:
-        key = _authenticate(head, state, writes, block, statement, check)
-        outcomes.append(_apply_statement(ruleset, state, writes, block, statement, key))
+        key = _authenticate(head, sitting, statement, check)
+        outcomes.append(_apply_statement(sitting, statement, key))
 
-    # 3. What the log will say: a leaf per statement, one per piece of evidence, and one for the block.
+    # 4. What the log will say: a leaf per statement, one per piece of evidence, and one for the block.
+    writes, ruleset = sitting.writes, sitting.ruleset.version
     state_root = state.update(writes)
     body = encode_block_leaf(
         BlockLeaf(
@@ -118,7 +155,7 @@ def apply_block(head: Head, state: State, block: Block, check: SignatureCheck = 
             statements=len(block.statements),
             evidence=len(block.evidence),
             state_root=state_root,
-            ruleset=head.ruleset,
+            ruleset=ruleset,
         )
     )
     leaves = [
@@ -128,24 +165,74 @@ def apply_block(head: Head, state: State, block: Block, check: SignatureCheck = 
     leaves += [evidence_leaf(evidence) for evidence in block.evidence]
     leaves.append(block_leaf(body))
 
-    # 4. The log grows by those leaves; its size and root are the app hash.
+    # 5. The log grows by those leaves; its size and root are the app hash.
     log, nodes = _grow(head.log, leaves)
-    new_head = replace(head, height=block.height, time_ms=block.time_ms, log=log)
-    return Applied(new_head, tuple(outcomes), writes, tuple(leaves), nodes, body)
+    new_head = replace(head, height=block.height, time_ms=block.time_ms, log=log, ruleset=ruleset)
+    validators = parse_validators(writes[VALIDATORS_KEY]) if VALIDATORS_KEY in writes else None
+    return Applied(new_head, tuple(outcomes), writes, tuple(leaves), nodes, body, validators)
 
 
-def _authenticate(
-    head: Head, state: State, writes: dict[str, bytes], block: Block, statement: Statement, check: SignatureCheck
-) -> KeyRecord:
-    """The signer's key as of the block's start, once the statement is authentic, fresh, and its sequence marked."""
-    envelope = statement.envelope
+@dataclass(frozen=True, slots=True)
+class _Sitting:
+    """A block while it is applied: its rules, the state it follows, and what was written; first of all what was due."""
+
+    ruleset: Ruleset
+    state: State
+    block: Block
+    due: dict[str, bytes]
+    writes: dict[str, bytes]
+    known: Find
+
+    @property
+    def read(self) -> Read:
+        """The records as of now."""
+        return _overlay(self.state.get, self.writes)
+
+    @property
+    def find(self) -> Find:
+        """The keys as of now that begin with a prefix, in order."""
+        return _overlay_keys(self.known, self.writes)
+
+    def has_ended(self, key: KeyRecord) -> bool:
+        """Whether what took effect at the start of this block ended the key."""
+        if not self.due:
+            return False
+        value = self.due.get(key_record_key(bytes.fromhex(key.kid)))
+        return value is not None and parse_key_record(value).revoked_height == self.block.height
+
+
+def _open_sitting(head: Head, state: State, block: Block) -> _Sitting:
+    known = cache(lambda prefix: tuple(state.keys(prefix)))  # the state stays as it is while the block is applied
+    context = Context(
+        read=state.get,
+        organisation="",
+        kid="",
+        height=block.height,
+        time_ms=block.time_ms,
+        chain_id=head.chain_id,
+        provenance=_NOBODY,
+        find=known,
+        ruleset=head.ruleset,
+    )
+    take_effect(context)
+    ruleset = get_ruleset(get_ruleset_version(context))
+    return _Sitting(ruleset, state, block, context.writes, dict(context.writes), known)
+
+
+_NOBODY = Provenance(statement="00" * 32, index=0)
+"""Stands where no statement is at work: what takes effect stems from the votes that decided it."""
+
+
+def _authenticate(head: Head, sitting: _Sitting, statement: Statement, check: SignatureCheck) -> KeyRecord:
+    """The signer's key as of the last block, once the statement is authentic, fresh, and its sequence marked."""
+    envelope, block = statement.envelope, sitting.block
     record_key = sequence_record_key(envelope.kid)
     try:
-        key = require_authentic(head.chain_id, state.get, envelope, block.height, block.time_ms, check)
-        marked = require_fresh(_overlay(state.get, writes), envelope)
+        key = require_authentic(head.chain_id, sitting.state.get, envelope, block.height, block.time_ms, check)
+        marked = require_fresh(sitting.read, envelope)
     except NotIncludable as refusal:
         raise InvalidBlock(f"block {block.height} holds a statement that is not includable: {refusal}") from refusal
-    writes[record_key] = encode_sequence_record(marked)
+    sitting.writes[record_key] = encode_sequence_record(marked)
     return key
 
 
@@ -184,16 +271,13 @@ def require_fresh(read: Read, envelope: Envelope) -> SequenceRecord:
     return SequenceRecord(record.top, record.marks | 1 << -ahead, statement)
 
 
-def _apply_statement(
-    ruleset: Ruleset, state: State, writes: dict[str, bytes], block: Block, statement: Statement, key: KeyRecord
-) -> tuple[bytes, ...]:
+def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) -> tuple[bytes, ...]:
     """The outcomes of a statement's messages; what they wrote is in `writes`, or dropped as a whole."""
-    read = _overlay(state.get, writes)
     own: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
     for index in range(len(statement.messages)):
-        context = _context(_overlay(read, own), statement, index, key, block)
-        outcome = _apply_message(ruleset, statement, index, key, context)
+        context = _context(sitting, own, statement, index, key)
+        outcome = _apply_message(sitting, statement, index, key, context)
         if outcome.is_accepted:
             own.update(context.writes)
         outcomes.append(outcome)
@@ -201,20 +285,22 @@ def _apply_statement(
         aborted = Outcome(reason=Reason.BATCH_ABORTED)
         outcomes = [aborted if outcome.is_accepted else outcome for outcome in outcomes]
         own = {}
-    writes.update(own)
+    sitting.writes.update(own)
     return tuple(encode_outcome(outcome) for outcome in outcomes)
 
 
-def _apply_message(ruleset: Ruleset, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:
+def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:
     """What became of one message: the events its contract recorded, or the rule it broke."""
-    envelope = statement.envelope
+    envelope, ruleset = statement.envelope, sitting.ruleset
     try:
         if envelope.not_after_ms is not None and context.time_ms > envelope.not_after_ms:
             raise Rejected(Reason.EXPIRED, not_after_ms=envelope.not_after_ms)
         message = ruleset.parse_message(statement.messages[index])
         name = type(message).__name__
-        if name not in key.scope:
+        if not may_sign(key, name):
             raise Rejected(Reason.OUT_OF_SCOPE, message=name, kid=key.kid)
+        if sitting.has_ended(key):
+            raise Rejected(Reason.KEY_HAS_ENDED, kid=key.kid)
         if not statement.is_batch and message.subject != envelope.subject:
             raise Rejected(Reason.WRONG_SUBJECT, subject=message.subject)
         return Outcome(events=tuple(ruleset.handlers[type(message)](context, message)))
@@ -222,18 +308,20 @@ def _apply_message(ruleset: Ruleset, statement: Statement, index: int, key: KeyR
         return Outcome.of_rejection(rejected)
 
 
-def _context(read: Read, statement: Statement, index: int, key: KeyRecord, block: Block) -> Context:
+def _context(sitting: _Sitting, own: dict[str, bytes], statement: Statement, index: int, key: KeyRecord) -> Context:
     salt = statement.salt(index)
     return Context(
-        read=read,
+        read=_overlay(sitting.read, own),
         organisation=key.organisation,
         kid=key.kid,
-        height=block.height,
-        time_ms=block.time_ms,
+        height=sitting.block.height,
+        time_ms=sitting.block.time_ms,
         chain_id=statement.envelope.chain_id,
         provenance=Provenance(
             statement=statement.envelope.digest.hex(), index=index, salt=None if salt is None else salt.hex()
         ),
+        find=_overlay_keys(sitting.find, own),
+        ruleset=sitting.ruleset.version,
     )
 
 
@@ -246,6 +334,14 @@ def _overlay(read: Read, writes: Mapping[str, bytes]) -> Read:
         return writes[key] if key in writes else read(key)
 
     return get
+
+
+def _overlay_keys(find: Find, writes: Mapping[str, bytes]) -> Find:
+    def keys(prefix: str) -> list[str]:
+        written = [key for key in writes if key.startswith(prefix)]
+        return sorted(dict.fromkeys((*find(prefix), *written)))
+
+    return keys
 
 
 def _grow(log: Frontier, leaves: list[Digest]) -> tuple[Frontier, tuple[tuple[int, int, Digest], ...]]:

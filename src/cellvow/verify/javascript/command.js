@@ -47,8 +47,10 @@ function summary(result) {
   const said = `${result.organisation} signed ${result.message.type}`;
   const when = `block ${result.height} of ${result.chain_id}, ${dateOf(result.time_ms)}`;
   if (!result.anchored) return `Consistent, anchored to nothing: ${said}, ${when} - by the bundle's own word.`;
-  const witnesses = result.cosigned_by.length;
-  return `Verified: ${said}, ${when}; checkpoint of ${result.origin}, ${witnesses} witnesses.`;
+  const { cosigned_by: witnesses, signed_power: signed, total_power: total } = result;
+  const vouching = total ? `${signed} of ${total} votes of the validators` : `${witnesses.length} witnesses`;
+  const doubt = result.suspect ? " Suspect: the signer's key counts as compromised by then." : "";
+  return `Verified: ${said}, ${when}; checkpoint of ${result.origin}, ${vouching}.${doubt}`;
 }
 
 /** The result in words, a line for each check. */

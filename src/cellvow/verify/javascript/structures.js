@@ -3,58 +3,11 @@
 import { ed25519Verify } from "./ed25519.js";
 import * as formats from "./formats.js";
 import { concat, sha256 } from "./sha2.js";
+import * as shapes from "./shapes.js";
 
 const { Refused, equalBytes, fromHex, parseBase64, parseCbor, parseDocument, require, utf8 } = formats;
-
-// --- Shapes: a shape takes a value and what to call it, and returns it converted or refuses ---------------------
-
-const inside = (what, member) => (what.includes(" at ") ? `${what}.${member}` : `${what} at ${member}`);
-
-const shape = (test, noun, convert = (value) => value) => (value, what) => {
-  require(test(value), `${what} is not ${noun}.`);
-  return convert(value);
-};
-
-const isObject = (value) => typeof value === "object" && value !== null && Object.getPrototypeOf(value) === null;
-export const object = shape(isObject, "an object");
-const text = (pattern = /^/, noun = "text") => shape((v) => typeof v === "string" && pattern.test(v), noun);
-const integer = (least, most = Number.MAX_SAFE_INTEGER) =>
-  shape((v) => typeof v === "number" && v >= least && v <= most, `an integer of ${least} or more`);
-const hexadecimal = (length) =>
-  shape(
-    (v) => typeof v === "string" && v.length === 2 * length && /^[0-9a-f]*$/.test(v),
-    `${length} bytes in lower-case hexadecimal`,
-    fromHex,
-  );
-const anyBytes = shape((v) => v instanceof Uint8Array, "a byte string");
-const bytes = (...lengths) =>
-  shape((v) => v instanceof Uint8Array && lengths.includes(v.length), `a byte string of ${lengths.join(" or ")}`);
-const index = shape((v) => typeof v === "bigint" && v >= 0n, "an unsigned integer");
-
-const list = (member, least = 0, most = Infinity) => (value, what) => {
-  require(Array.isArray(value), `${what} is not an array.`);
-  require(value.length >= least && value.length <= most, `${what} has ${value.length} members.`);
-  return value.map((each, i) => member(each, inside(what, i)));
-};
-
-/** A map or an object with exactly the required members and perhaps the optional ones. */
-const exactly = (required, optional = {}) => (value, what) => {
-  require(value instanceof Map || isObject(value), `${what} has no members.`);
-  const given = value instanceof Map ? value : new Map(Object.entries(value));
-  const members = Object.create(null);
-  for (const name of Object.keys(required)) require(given.has(name), `${what} lacks ${name}.`);
-  for (const [name, member] of given) {
-    const known = Object.hasOwn(required, name) ? required[name] : Object.hasOwn(optional, name) && optional[name];
-    require(known, `${what} has a member too many, ${name}.`);
-    members[name] = known(member, inside(what, name));
-  }
-  return members;
-};
-
-const ORGANISATION = text(/^[a-z0-9][a-z0-9-]{1,31}$/, "an organisation's identifier");
-const SUBJECT = text(/^[A-Za-z0-9][A-Za-z0-9./:-]{0,127}$/, "a subject");
-const CHAIN = text(/^[a-z0-9][a-z0-9.-]{2,47}$/, "a chain's identifier");
-const HASH = hexadecimal(32);
+const { anyBytes, bytes, exactly, hexadecimal, index, inside, integer, list, object, shape, text } = shapes;
+const { CHAIN, HASH, ORGANISATION, SUBJECT } = shapes;
 
 // --- Bundle (section 10) ----------------------------------------------------------------------------------------
 
@@ -66,23 +19,44 @@ const IN_BATCH = exactly({ index, salt: bytes(32), message: anyBytes, path: PATH
 const INCLUSION = exactly({ cose: anyBytes, batch: list(IN_BATCH, 0, 1), outcome: anyBytes, leaf: index, path: PATH });
 const ASCII = text(/^[\u0000-\u007f]*$/, "ASCII text");
 const RECORD = exactly({ key: ASCII, value: anyBytes, siblings: list(bytes(0, 32)) });
-const BUNDLE = exactly({
-  version: shape((v) => v === 1n, "1"),
+const ADMISSION = exactly({ organisation: anyBytes, index, path: PATH });
+const version = (number) => shape((v) => v === number, String(number));
+const MEMBERS = {
   genesis: anyBytes,
-  admission: exactly({ organisation: anyBytes, index, path: PATH }),
   keys: list(INCLUSION, 0, 1),
   statement: INCLUSION,
   block: exactly({ body: anyBytes, path: PATH }),
-  checkpoint: anyBytes,
   state: list(exactly({ body: anyBytes, path: PATH, records: list(RECORD, 0, 16) }), 0, 1),
   disclosures: list(exactly({ salt: bytes(32), field: anyBytes })),
+};
+const VERSION_1 = exactly({ version: version(1n), admission: ADMISSION, checkpoint: anyBytes, ...MEMBERS });
+const VOUCHED = [exactly({ note: anyBytes }), exactly({ consensus: anyBytes })];
+const VERSION_2 = exactly({
+  version: version(2n),
+  admission: list(ADMISSION, 0, 1),
+  vouched: (value, what) => VOUCHED[value instanceof Map && value.has("note") ? 0 : 1](value, what),
+  rotations: list(INCLUSION, 0, 7),
+  ...MEMBERS,
 });
+
+/** The members of either version in one form: `admission`, `note` and `consensus` are null where they are missing. */
+function membersOf(value, what) {
+  if (!(value instanceof Map && value.get("version") === 2n)) {
+    const { checkpoint: note, ...members } = VERSION_1(value, what);
+    return { ...members, note, consensus: null, rotations: [] };
+  }
+  const { admission: [admission = null], vouched: { note = null, consensus = null }, ...members } = VERSION_2(value, what);
+  const rotates = members.rotations.length > 0;
+  require(admission === null || consensus !== null || rotates, `${what} says in version 2 what version 1 can say.`);
+  require(admission !== null || !rotates, `${what} has rotations, but no admission from which they lead on.`);
+  return { ...members, admission, note, consensus };
+}
 
 /** @param {Uint8Array} encoded @returns {object} the bundle's members */
 export function parseBundle(encoded) {
   require(encoded instanceof Uint8Array, "The bundle is not a byte array.");
   require(encoded.length <= BUNDLE_BYTES_MAX, `The bundle has more than ${BUNDLE_BYTES_MAX} bytes.`);
-  const bundle = BUNDLE(parseCbor(encoded, "The bundle"), "The bundle");
+  const bundle = membersOf(parseCbor(encoded, "The bundle"), "The bundle");
   for (const { records } of bundle.state) {
     const isAscending = records.every(({ key }, i) => i === 0 || records[i - 1].key < key);
     require(isAscending, "The bundle has records out of order or repeated.");
@@ -174,6 +148,53 @@ export function requireAccepted(encoded, what) {
 // --- Registration of a key, attestation, disclosure (sections 6 and 9) ------------------------------------------
 
 const SCOPE = list(text());
+const ROOT_SCOPE = [
+  ...["RegisterKey", "RevokeKey", "RaiseFloor", "RotateRootKey", "AppointGuardians"],
+  ...["OpenRecovery", "ApproveRecovery", "VetoRecovery"],
+];
+
+/** What a key may sign: a root key what manages keys, an operational one also the veto of a recovery. */
+export function scopeOf(kind, scope = []) {
+  if (kind === "root") return ROOT_SCOPE;
+  return kind === "operational" ? [...scope, "VetoRecovery"] : scope;
+}
+
+const whole = integer(Number.MIN_SAFE_INTEGER);
+const orNull = (form) => (value, what) => (value === null ? null : form(value, what));
+const KEY_RECORD = exactly({
+  algorithm: text(),
+  compromised_since_ms: orNull(whole),
+  device: orNull(text()),
+  kid: text(),
+  kind: text(),
+  organisation: text(),
+  public_key: text(),
+  registered_height: whole,
+  replaces: orNull(text()),
+  revoked_height: orNull(whole),
+  scope: SCOPE,
+  statement: orNull(text()),
+  valid_from_ms: whole,
+  valid_until_ms: orNull(whole),
+});
+
+/** The record of a key in the state. */
+export const parseKeyRecord = (encoded, what) => KEY_RECORD(parseDocument(encoded, what), what);
+
+/** What the state says of a member: his name and his root keys; whatever else it says is not needed here. */
+export function parseMember(encoded, organisation, what) {
+  const record = object(parseDocument(encoded, what), what);
+  const isOwn = record.organisation === organisation && Array.isArray(record.root_keys);
+  require(isOwn, `${what} is of another organisation, or has no root keys.`);
+  const keys = record.root_keys.filter((key) => typeof key === "string" && /^[0-9a-f]{64}$/.test(key));
+  return { organisation, name: text()(record.name, `${what} at name`), root_keys: keys.map(fromHex) };
+}
+
+/** What a `RotateRootKey` message says: whose root key, and the key itself. */
+export function parseRotation(message, what) {
+  require(message.type === "RotateRootKey", `${what} carries no RotateRootKey message.`);
+  return { organisation: message.organisation, publicKey: HASH(message.public_key, `${what}'s public_key`) };
+}
 
 /** What a `RegisterKey` message says of the key. */
 export function parseRegistration(message, what) {
@@ -182,7 +203,7 @@ export function parseRegistration(message, what) {
   return {
     organisation: message.organisation,
     publicKey: HASH(message.public_key, `${what}'s public_key`),
-    scope: SCOPE(message.scope, `${what}'s scope`),
+    scope: scopeOf(message.kind, SCOPE(message.scope, `${what}'s scope`)),
     validFromMs: integer(0)(from, `${what}'s valid_from_ms`),
     validUntilMs: until === null ? Infinity : integer(0)(until, `${what}'s valid_until_ms`),
   };
@@ -209,10 +230,28 @@ const FIELD = (value, what) => {
 
 // --- Genesis (section 7) and block (section 5) ------------------------------------------------------------------
 
-const PREDECESSOR = exactly({ chain_id: CHAIN, log_root: HASH, log_size: integer(1), state_root: HASH });
+const PREDECESSOR = exactly({
+  chain_id: CHAIN,
+  height: integer(0),
+  log_root: HASH,
+  log_size: integer(1),
+  state_root: HASH,
+});
+const VALIDATOR = exactly({ organisation: ORGANISATION, power: integer(1, 1_000_000), public_key: hexadecimal(32) });
+
+/** Validators in order of organisation and key, no key twice. */
+function VALIDATORS(value, what) {
+  const validators = list(VALIDATOR, 1, 100)(value, what);
+  const places = validators.map((one) => `${one.organisation} ${formats.toHex(one.public_key)}`);
+  require(places.every((place, i) => i === 0 || places[i - 1] < place), `${what} is out of order.`);
+  const keys = new Set(validators.map((one) => formats.toHex(one.public_key)));
+  require(keys.size === validators.length, `${what} has a key twice.`);
+  return validators;
+}
+
 const GENESIS = exactly(
   { chain_id: CHAIN, organisations: integer(1), organisations_root: HASH, ruleset: integer(1), time_ms: integer(0) },
-  { predecessor: PREDECESSOR },
+  { predecessor: PREDECESSOR, validators: VALIDATORS },
 );
 const ACCREDITATION = exactly({
   standard: text(),
@@ -342,12 +381,16 @@ export function verifyNote({ origin, body, signatures }, { log, witnesses }) {
 // --- Trust (section 11) -----------------------------------------------------------------------------------------
 
 const TRUST_BYTES_MAX = 64_000;
-const TRUST = exactly({ genesis: HASH, log: text(), witnesses: list(text()), quorum: integer(0) });
+const TRUST = exactly(
+  { genesis: HASH, log: text(), witnesses: list(text()), quorum: integer(0) },
+  { replaying: list(text(), 1) },
+);
+const CONSORTIUM = exactly({ genesis: HASH, engine: text(/^cometbft$/, "cometbft") });
 
 /**
- * What the verifier takes as given.
+ * What the verifier takes as given; a consortium has no log key, `log` is null.
  * @param {string} trustText
- * @returns {{genesis: Uint8Array, log: object, witnesses: object[], quorum: number}}
+ * @returns {{genesis: Uint8Array, log: object|null, witnesses: object[], quorum: number, replaying: string[]}}
  */
 export function parseTrust(trustText) {
   const what = "The trust file";
@@ -356,7 +399,11 @@ export function parseTrust(trustText) {
   require(encoded.length <= TRUST_BYTES_MAX, `${what} has more than ${TRUST_BYTES_MAX} bytes.`);
   // A lone surrogate has no UTF-8; encoding replaces it.
   require(formats.parseUtf8(encoded, what) === trustText, `${what} is not valid text.`);
-  const trust = TRUST(parseDocument(encoded, what, true), what);
+  const document = parseDocument(encoded, what, true);
+  if (Object.hasOwn(object(document, what), "engine")) {
+    return { genesis: CONSORTIUM(document, what).genesis, log: null, witnesses: [], quorum: 0, replaying: [] };
+  }
+  const trust = TRUST(document, what);
   const log = parseVerifierKey(trust.log, LOG_KEY_TYPE, `${what}'s log key`);
   const witnesses = trust.witnesses.map((key, i) =>
     parseVerifierKey(key, COSIGNER_KEY_TYPE, `${what}'s witness key ${i + 1}`),
@@ -366,5 +413,8 @@ export function parseTrust(trustText) {
   const publicKeys = [log, ...witnesses].map((key) => formats.toHex(key.publicKey));
   require(areDistinct(publicKeys), `${what} has a public key twice.`);
   require(trust.quorum <= witnesses.length, `${what} asks for more witnesses than it names.`);
-  return { genesis: trust.genesis, log, witnesses, quorum: trust.quorum };
+  const { genesis, quorum, replaying = [] } = trust;
+  const areWitnesses = replaying.every((name) => witnesses.some((key) => key.name === name));
+  require(areWitnesses && areDistinct(replaying), `${what} names as replaying no witness, or one twice.`);
+  return { genesis, log, witnesses, quorum, replaying };
 }

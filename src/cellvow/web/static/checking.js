@@ -149,9 +149,15 @@ function listFacts(result, words) {
     [said.block, result.height.toLocaleString(language)],
     [said.ledger, result.chain_id],
     [said.log, result.origin],
-    [said.witnesses, result.cosigned_by.join(", ") || said.nobody],
+    [said.suspect, result.suspect ? said.suspect_text : ""],
+    result.signed_by.length > 0 ? [said.validators, listSigners(result, said)] : [said.witnesses, result.cosigned_by.join(", ") || said.nobody],
   ];
   return facts.filter(([, value]) => typeof value === "string" && value !== "");
+}
+
+/** The members whose validators signed the header, and with how many votes. */
+function listSigners(result, said) {
+  return fill(said.validators_of, { names: result.signed_by.join(", "), signed: result.signed_power, total: result.total_power });
 }
 
 /** What the issuer says in public of the values, each in words. */

@@ -20,7 +20,7 @@ from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.merkle import fetch_from, inclusion_path, tree_root, verify_inclusion
 from tests.world import MAKER, World, make_genesis
 
-PREDECESSOR = Predecessor("old.cellvow.example", 17, "ab" * 32, "cd" * 32)
+PREDECESSOR = Predecessor("old.cellvow.example", 17, "ab" * 32, "cd" * 32, 9)
 
 
 def document() -> dict[str, Json]:
@@ -53,6 +53,7 @@ def test_every_field_moves_the_digest() -> None:
         replace(genesis, organisations=(replace(members[0], roles=("buyer",)), *members[1:])),
         replace(genesis, predecessor=PREDECESSOR),
         replace(genesis, predecessor=replace(PREDECESSOR, log_size=18)),
+        replace(genesis, predecessor=replace(PREDECESSOR, height=10)),
     ]
     digests = [one.digest for one in (genesis, *changed)]
 
@@ -81,8 +82,8 @@ def test_one_member_is_shown_without_the_others() -> None:
         ({"time_ms": -1}, "not a whole number"),
         ({"ruleset": True}, "not a whole number"),
         ({"ruleset": "1"}, "not a whole number"),
-        ({"predecessor": {}}, "exactly its four fields"),
-        ({"predecessor": {"chain_id": "a", "log_root": 1, "log_size": 1, "state_root": ""}}, "not text"),
+        ({"predecessor": {}}, "exactly its five fields"),
+        ({"predecessor": {"chain_id": "a", "height": 1, "log_root": 1, "log_size": 1, "state_root": ""}}, "not text"),
     ],
 )
 def test_a_malformed_genesis_says_what_is_wrong(changed: dict[str, Json], sentence: str) -> None:

@@ -39,6 +39,7 @@ TESTED_WITH_THEIR_FORMATS = (
     "CHECKPOINT_SIGNATURES_MAX",
     "DISCLOSURES_MAX",
     "TRUST_BYTES_MAX",
+    "VALIDATOR_CHANGES_MAX",
 )
 TESTS = Path(__file__).resolve().parents[3]
 

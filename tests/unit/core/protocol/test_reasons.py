@@ -3,22 +3,30 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace as replace_genesis
 
 import pytest
+from _pytest.mark import ParameterSet
 from msgspec.structs import replace
 
 from cellvow.core.contracts.contract import Context, Message, Provenance
+from cellvow.core.ledger.genesis import Genesis
 from cellvow.core.ledger.outcome import Outcome
 from cellvow.core.ledger.rejection import RULES, NotIncludable, Reason, Rejected
 from cellvow.core.ledger.statement import Statement
+from cellvow.core.ledger.validator import order_validators
 from cellvow.core.primitives.limits import RECORD_BYTES_MAX, SEQUENCE_WINDOW
+from cellvow.core.protocol.ruleset import NEWEST
+from cellvow.core.protocol.transition import apply_block
 from tests import messages
+from tests.unit.core.protocol.decision_cases import CONSORTIUM_DECISIONS, CROWDED_DECISIONS, DECISIONS, FULL
 from tests.world import (
     AUTHORITY,
     BUYER,
     CARMAKER,
     LABORATORY,
     MAKER,
+    MemoryState,
     World,
     make_genesis,
     make_signer,
@@ -42,8 +50,8 @@ def by_root(organisation: str, make: Callable[[World], Message]) -> Case:
     return lambda world: world[organisation].root.sign(make(world))
 
 
-def _settled() -> World:
-    world = World()
+def _settled(genesis: Genesis | None = None) -> World:
+    world = World(genesis or make_genesis(ruleset=NEWEST))
     maker, laboratory = world[MAKER].key, world[LABORATORY].key
     world.accept(maker.sign(messages.model()), maker.sign(messages.battery()))
     world.accept(maker.sign(messages.battery(messages.OTHER_BATTERY)))
@@ -194,13 +202,30 @@ CASES: dict[Reason, Case] = {
     Reason.TEST_OF_ANOTHER_BATTERY: by(BUYER, messages.verdict(identifier=messages.OTHER_BATTERY)),
     Reason.WRONG_DAY: by(BUYER, replace(messages.verdict(), as_of="2026-01-02")),
 }
-UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE}
-"""A second fence: no message of today can make a record this large. Provoked below without one."""
+ALL_CASES: dict[Reason, Case] = {**CASES, **DECISIONS, **CONSORTIUM_DECISIONS, **CROWDED_DECISIONS}
+UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE, Reason.ELECTORATE_TOO_LARGE}
+"""A second fence: no message of today can make a record this large. Provoked below without one.
+
+And a ledger of one writer with hundreds of members: provoked in test_governance."""
+
+
+def _param(reason: Reason) -> ParameterSet:
+    marks = [pytest.mark.slow] if reason is Reason.TOO_MANY_CHANGES else []
+    return pytest.param(reason, id=reason.name, marks=marks)
+
+
+def _world_of(reason: Reason) -> World:
+    """The settled world that the reason's case needs."""
+    if reason in CONSORTIUM_DECISIONS:
+        return _settled(make_genesis(ruleset=NEWEST, validators=(MAKER,)))
+    if reason in CROWDED_DECISIONS:
+        return _settled(replace_genesis(make_genesis(ruleset=NEWEST), validators=order_validators(FULL)))
+    return _settled()
 
 
 def test_every_reason_has_a_case_and_a_sentence() -> None:
     """A new reason needs both before anything else may use it."""
-    assert list(Reason) == sorted([*CASES, *UNREACHABLE_BY_MESSAGE])
+    assert list(Reason) == sorted([*ALL_CASES, *UNREACHABLE_BY_MESSAGE])
     assert list(RULES) == list(Reason)
     assert len(RULES) == len(dict.fromkeys(RULES.values()))
 
@@ -219,17 +244,27 @@ def test_a_statement_that_is_not_includable_leaves_no_trace(reason: Reason) -> N
     assert world.snapshot() == before
 
 
-@pytest.mark.parametrize("reason", [reason for reason in CASES if reason >= 200], ids=lambda r: r.name)
+@pytest.mark.parametrize("reason", [*map(_param, (reason for reason in ALL_CASES if reason >= 200))])
 def test_a_rejection_is_kept_and_changes_no_record(reason: Reason) -> None:
     """Codes from 200: the outcome holds the code, and only the used sequence is written."""
-    world = _settled()
-    statement = CASES[reason](world)
+    world = _world_of(reason)
+    statement = ALL_CASES[reason](world)
     assert isinstance(statement, Statement)
-    before = without_sequences(world.state.records)
+    # What was decided before takes effect in the next block, whatever else that holds.
+    expected = _settle_elsewhere(world)
     ((outcome, *_),) = world.include(statement)
 
     assert outcome.reason is reason
-    assert without_sequences(world.state.records) == before
+    assert without_sequences(world.state.records) == expected
+
+
+def _settle_elsewhere(world: World) -> dict[str, bytes]:
+    """The records after a next block that holds no statement, in a copy of the world."""
+    state = MemoryState()
+    state.update(world.state.records)
+    block = world.next_block(evidence=(b"double vote",))
+    apply_block(world.head, state, block)
+    return without_sequences(state.records)
 
 
 def test_a_record_past_the_bound_is_rejected_and_one_at_it_is_written() -> None:

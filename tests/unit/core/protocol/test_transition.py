@@ -17,6 +17,7 @@ from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.encoding import encode_document
 from cellvow.core.primitives.errors import InvalidBlock
 from cellvow.core.primitives.limits import BLOCK_BYTES_MAX, BLOCK_STATEMENTS_MAX, INTEGER_MAX
+from cellvow.core.protocol.ruleset import NEWEST
 from tests import messages
 from tests.world import (
     BLOCK_MS,
@@ -239,8 +240,8 @@ def test_evidence_counts_against_the_size_of_a_block() -> None:
 
 def test_a_chain_under_an_unknown_ruleset_does_not_start() -> None:
     """Software that does not know the rules refuses to judge by others, and says to upgrade."""
-    with pytest.raises(InvalidBlock, match=r"ruleset 2 is unknown .* upgrade"):
-        World(replace(make_genesis(), ruleset=2))
+    with pytest.raises(InvalidBlock, match=r"ruleset 3 is unknown .* upgrade"):
+        World(replace(make_genesis(), ruleset=NEWEST + 1))
 
 
 def test_what_the_signer_wanted_no_later_is_expired_one_millisecond_after() -> None:

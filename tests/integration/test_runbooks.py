@@ -1,0 +1,79 @@
+"""The runbooks are executed: every command of every page, on the real engine; a page that lies goes red."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from cellvow.cli.demonstration import verify_apart
+from cellvow.node.home import NodeHome
+from cellvow.verify.archive import write_archive
+from tests.terminal import Terminal
+
+HOW_TO = Path(__file__).resolve().parents[2] / "docs" / "how-to"
+ON_ONE_NETWORK = (
+    "README.md",
+    "add-a-member.md",
+    "lose-a-disk.md",
+    "rotate-keys.md",
+    "restore-from-archive.md",
+    "upgrade.md",
+    "new-genesis.md",
+)
+"""In the order of the list on the first page."""
+BY_ITSELF = "move-to-a-consortium.md"
+pytestmark = [pytest.mark.cometbft, pytest.mark.slow]
+
+
+def test_every_runbook_does_what_it_says_on_one_network(tmp_path: Path) -> None:
+    """A fifth member comes, one loses its disk, keys and rules change, and the ledger goes on under a new genesis."""
+    with Terminal(tmp_path) as terminal:
+        for page in ON_ONE_NETWORK:
+            terminal.follow(HOW_TO / page)
+
+        states = json.loads(terminal.run("cellvow network status next --json").stdout)
+        assert [5] * 5 == [one["validators"] for one in states["members"]]
+        assert states["agree"]
+    store = NodeHome(tmp_path / "next" / "member-1" / "ledger").open_reader()
+    try:
+        predecessor = store.genesis().predecessor
+        assert 2 == store.head().ruleset
+    finally:
+        store.close()
+    assert predecessor is not None
+    assert "cellvow-network" == predecessor.chain_id
+
+
+def newest_statement(ledger: Path) -> str:
+    """The digest of the last statement of a ledger, as `bundle make` takes it."""
+    store = NodeHome(ledger).open_reader()
+    try:
+        block = store.last_block()
+        assert block is not None
+        return store.statements(block.first_leaf, 1)[0].statement.envelope.digest.hex()
+    finally:
+        store.close()
+
+
+def verdicts(folder: Path, bundle: str, trust: str) -> list[bool]:
+    """What each of the two verifiers says of a bundle under a trust file: whether it holds."""
+    write_archive(folder / "cellvow-verify.pyz")
+    said = verify_apart(folder / "cellvow-verify.pyz", folder / bundle, folder / trust, print)
+    return [verdict.holds for verdict in said]
+
+
+def test_a_ledger_of_one_writer_goes_on_as_a_consortium(tmp_path: Path) -> None:
+    """Keys sign on; an old bundle holds under the old trust file, a new one under the new, neither otherwise."""
+    with Terminal(tmp_path) as terminal:
+        terminal.follow(HOW_TO / BY_ITSELF)
+        for ledger, bundle in (("node", "old.cvb"), ("consortium/member-1/ledger", "new.cvb")):
+            digest = newest_statement(tmp_path / ledger)
+            made = terminal.run(f"cellvow bundle {digest} --ledger {ledger} --out {bundle}")
+            assert 0 == made.returncode, made.stdout + made.stderr
+
+    assert all(verdicts(tmp_path, "old.cvb", "node/trust.json"))
+    assert all(verdicts(tmp_path, "new.cvb", "consortium/trust.json"))
+    assert not any(verdicts(tmp_path, "old.cvb", "consortium/trust.json"))
+    assert not any(verdicts(tmp_path, "new.cvb", "node/trust.json"))
