@@ -40,6 +40,7 @@ def steal(deal: Deal, since_ms: int) -> None:
     """The laboratory finds out that its key was copied at that moment."""
     with deal.session() as session:
         mark_compromised(session, deal.laboratory, deal.laboratory.key().kid.hex(), since_ms)
+        session.publish()
 
 
 def passport_of(deal: Deal) -> Passport:
