@@ -7,7 +7,7 @@ from statistics import median
 
 from benchmarks.bench import Bench
 from benchmarks.consortium_contest import middle
-from benchmarks.consortium_load import Loaded, Pace, load
+from benchmarks.consortium_load import Loaded, NotCommitted, Pace, load
 from benchmarks.consortium_sides import LEDGER, MEMBERS, Plan, Side, without
 from benchmarks.consortium_statements import Sayings, prepare
 from benchmarks.measured import Found, Part, Table, ratio_of, spread_of
@@ -100,13 +100,17 @@ def _try(bench: Bench, program: EngineProgram, choice: Choice) -> Tried:
     bench.say(f"{choice.names[0]} {choice.other}")
     sayings, count = Sayings(), bench.size(int(PER_S * WINDOW_S), PER_S // 2)
     with Side(bench.folder("settings"), program, choice.plan) as side:
-        prepare(side, sayings)
-        return Tried(choice, tuple(load(side, sayings.singles(count), Pace(PER_S)) for _ in range(WINDOWS)))
+        try:
+            prepare(side, sayings)
+            return Tried(choice, tuple(load(side, sayings.singles(count), Pace(PER_S)) for _ in range(WINDOWS)))
+        except NotCommitted as late:
+            bench.say(str(late))
+            return Tried(choice, ())
 
 
 def _row(kept: list[Loaded], profile: Tried, tried: list[Tried]) -> Found:
     ours = [one.p95_ms for one in kept]
-    worst = max(tried, key=_p95)
+    worst = max((one for one in tried if one.loads), key=_p95)
     return Found(
         name=NAME,
         value=median(ours),
@@ -123,21 +127,29 @@ def _row(kept: list[Loaded], profile: Tried, tried: list[Tried]) -> Found:
         setting=(
             f"p95 from due to committed, {PER_S} statements a second offered to {MEMBERS} members, {WINDOWS} runs of "
             f"{WINDOW_S:g} s for each choice and twice as many for the profile, which is measured first and last; one "
-            "setting at a time is given the engine's own value, and nothing else is changed. No goal is set"
+            "setting at a time is given the engine's own value, or the one named, and nothing else changes; `stalled` "
+            "is a choice with which statements were left waiting. No goal is set"
         ),
     )
 
 
 def _line(tried: Tried, profile_ms: float) -> tuple[str, ...]:
     choice = tried.choice
+    measured = (
+        (
+            number(middle(lambda one: one.p50_ms, tried.loads)),
+            number(_p95(tried)),
+            f"{_p95(tried) / profile_ms:.2f}",
+            number(middle(lambda one: one.cpu_ms_each, tried.loads)),
+        )
+        if tried.loads
+        else ("stalled", "-", "-", "-")
+    )
     return (
         " and ".join(f"`{name}`" if choice.ours else name for name in choice.names),
         choice.ours or "as it is",
         choice.other or "-",
-        number(middle(lambda one: one.p50_ms, tried.loads)),
-        number(_p95(tried)),
-        f"{_p95(tried) / profile_ms:.2f}",
-        number(middle(lambda one: one.cpu_ms_each, tried.loads)),
+        *measured,
     )
 
 

@@ -37,6 +37,34 @@ four SQLite statements and the sync), so that at half of the rate that full bloc
 of the time, and an event waits for the block before its own as well. Sender and engine share one interpreter here, and
 take it from each other in slices of up to 5 ms. The lowest runs are what it comes to when nothing else is late.
 """,
+    "consortium.p95_500": """
+What holds it back: four applications and four engines share the cores of one machine. An application spends on a
+statement of its own what the embedded ledger spends, parsing, one signature check and the transition, and four of them
+do it four times; the kvstore checks nothing. The engine adds to that: its client of the socket re-arms a flush timer
+every 20 nanoseconds while the application works (20 ms was meant), and spins for it. Where each member has a machine of
+its own, neither adds up.
+""",
+    "consortium.saturation": """
+What holds it back: the bound counts our applications and the kvstore's engines, as if an engine spent no more on an
+application behind a socket than on one in its own process. The difference between the last two figures above is what
+the socket and its flush timer cost the engines; no setting of theirs changes it.
+""",
+    "consortium.bodies": """
+What holds it back: every member applies every message of a batch, four times the work on the same cores, where the
+kvstore stores 400 kB as one value. The second bound says what the cores allow if the engines cost no more than the
+kvstore's; on machines of their own the members would share only the network.
+""",
+    "consortium.anchors": """
+What holds it back: every member applies every message, so that one message costs the cores four times what it costs
+the embedded ledger (`ledger.batch`). Ten thousand a second on these cores would leave one application 50 us for a
+message and the engines nothing; the first figure above says what it needs.
+""",
+    "consortium.energy": """
+Why there is no proof of work here: what it buys is agreement among strangers without admission; members of a consortium
+are admitted by votes, and two thirds of them agree by signatures. Both sides of the comparison rest on declared
+figures, the power of a core and the published mean of a network, and only the processor time was measured; the
+difference is of so many powers of ten that no choice of either would change what follows from it.
+""",
     "passport.page": """
 Why it is this fast: a stranger's page is kept until the ledger changes or its minute ends. A run in which a minute ends
 makes its pages anew, each from eight signed statements, about 20 ms a page, and is far slower for that while.

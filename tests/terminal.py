@@ -104,7 +104,7 @@ class Terminal:
 
     def _execute(self, page: str, step: Step) -> None:
         if step.command.endswith("&"):
-            self._leave_running(step.command.removesuffix("&").strip())
+            self.leave_running(step.command.removesuffix("&").strip())
             return
         kept = _KEPT.fullmatch(step.command)
         answer = self.run(kept[2] if kept else step.command)
@@ -118,7 +118,8 @@ class Terminal:
         if missing:
             raise PageIsWrongError(f"{page}: `{step.command}` does not say {missing[0]!r}, but: {said}")
 
-    def _leave_running(self, command: str) -> None:
+    def leave_running(self, command: str) -> None:
+        """Start a command and wait until it says that it is up; raises `PageIsWrongError` where it ends."""
         with (self.folder / f"running-{len(self._running)}.log").open("wb") as log:
             process = subprocess.Popen(
                 ["bash", "-c", f"exec {command}"],

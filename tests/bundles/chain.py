@@ -15,7 +15,7 @@ from cellvow.core.contracts.attestation import IssueAttestation, Method, Predica
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel, battery_key
 from cellvow.core.contracts.contract import Message, encode_message
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
-from cellvow.core.contracts.organisation import RegisterKey, possession_bytes
+from cellvow.core.contracts.organisation import RegisterKey, RotateRootKey, possession_bytes
 from cellvow.core.ledger.checkpoint import (
     Checkpoint,
     KeyAlgorithm,
@@ -131,6 +131,14 @@ def registration(organisation: str, key: str) -> RegisterKey:
         valid_until_ms=3_000_000_000_000,
         possession=possession,
     )
+
+
+def rotation(organisation: str, key: str, retires: str | None) -> RotateRootKey:
+    """The message that gives an organisation another root key."""
+    public_key = public_of(key).hex()
+    possession = sign(seed_of(key), possession_bytes(CHAIN, organisation, public_key)).hex()
+    kid = None if retires is None else derive_key_id(public_of(retires)).hex()
+    return RotateRootKey(organisation=organisation, public_key=public_key, retires=kid, possession=possession)
 
 
 def battery_id(number: int) -> str:
@@ -250,9 +258,10 @@ class Chain:
         self.time_ms += 7
         return self.time_ms
 
-    def trust(self, quorum: int = 2) -> Trust:
-        """The trust of this ledger."""
-        return Trust(self.genesis.digest, self.log_key, self.witnesses, quorum)
+    def trust(self, quorum: int = 2, replaying: str = "") -> Trust:
+        """The trust of this ledger; `replaying` has the letters of the witnesses that execute its blocks."""
+        names = tuple(key.name for key in self.witnesses if key.name[-1] in replaying)
+        return Trust(self.genesis.digest, self.log_key, self.witnesses, quorum, names)
 
     def submit(self, name: str, data: bytes) -> Receipted:
         """Submit a statement and remember its receipt by name."""

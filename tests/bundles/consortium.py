@@ -18,7 +18,7 @@ from cellvow.verify import (
     encode_consensus_proof,
     encode_trust,
 )
-from tests.bundles.chain import Chain, Sound, battery_id, birth, make_genesis, registration
+from tests.bundles.chain import Chain, Sound, battery_id, birth, make_genesis, registration, rotation
 from tests.bundles.consensus import (
     ABSENT_ONE,
     NIL_ONE,
@@ -41,7 +41,10 @@ BEFORE = 6
 
 
 class Consortium(Chain):
-    """Keys of the ledger before go on here; one more is registered here; a validator joins, another leaves."""
+    """Keys of the ledger before go on here; others are registered here, also by a root key that came by rotation.
+
+    A validator joins, another leaves.
+    """
 
     def __init__(self, folder: Path) -> None:
         before = Chain(folder / "before")
@@ -66,7 +69,7 @@ class Consortium(Chain):
         return Trust(self.genesis.digest, None)
 
     def fill(self, batteries: int = 3) -> None:
-        """Statements by a key of the ledger before, by a root key, and by a key that is registered here."""
+        """Statements by a key of the ledger before, by root keys, and by keys that are registered here."""
         signer = self.signer
         for number in range(batteries):
             self.submit(f"inherited {number}", signer.single("maker key", "maker", birth(BEFORE + number)))
@@ -74,6 +77,12 @@ class Consortium(Chain):
         self.submit("root", signer.single("maker root", "maker", message))
         births = [birth(BEFORE + batteries + number) for number in range(batteries)]
         self.submit("registered", signer.batch("maker second key", "maker", [*births]))
+        for old, new in (("maker root", "maker root 2"), ("maker root 2", "maker root 3")):
+            self.submit(f"to {new}", signer.single(old, "maker", rotation("maker", new, old)))
+        message = registration("maker", "maker third key")
+        self.submit("new root", signer.single("maker root 3", "maker", message))
+        births = [birth(BEFORE + 2 * batteries + number) for number in range(batteries)]
+        self.submit("rotated", signer.batch("maker third key", "maker", [*births]))
 
     def late_birth(self) -> RegisterBattery:
         """One more battery than `fill` registers."""
@@ -106,12 +115,12 @@ class Consortium(Chain):
 
     def sound(self, rng: random.Random, batteries: int = 3) -> Sound:
         """A random bundle that holds, vouched for by the validators or, for once, by a log's key."""
-        kind = rng.choice(["inherited", "root", "registered"])
+        kind = rng.choice(["inherited", "root", "registered", "to maker root 3", "new root", "rotated"])
         index, records = 0, []
         if kind == "inherited":
             number = rng.randrange(batteries)
             kind, records = f"inherited {number}", [battery_key(battery_id(BEFORE + number))]
-        elif kind == "registered":
+        elif kind in ("registered", "rotated"):
             index = rng.randrange(batteries)
         by_validators = rng.random() < 0.7
         bundle = build_bundle(
@@ -122,5 +131,5 @@ class Consortium(Chain):
             records=records,
             vouched_by=self.vouch() if by_validators else None,
         )
-        trust = self.consortium_trust() if by_validators else self.trust(rng.choice([0, 1, 2]))
+        trust = self.consortium_trust() if by_validators else self.trust(rng.choice([0, 1, 2]), "ac")
         return Sound(kind, encode_bundle(bundle), encode_trust(trust))

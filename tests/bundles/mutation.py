@@ -56,7 +56,9 @@ def _mutate_trust(rng: random.Random, trust: bytes) -> bytes:
     document = json.loads(trust)
     is_consortium = "engine" in document
     kind = rng.choice(
-        ["genesis", "engine", "extra"] if is_consortium else ["genesis", "quorum", "witness", "log", "extra"]
+        ["genesis", "engine", "extra"]
+        if is_consortium
+        else ["genesis", "quorum", "witness", "log", "replaying", "extra"]
     )
     if kind == "genesis":
         document["genesis"] = rng.randbytes(32).hex()
@@ -66,11 +68,14 @@ def _mutate_trust(rng: random.Random, trust: bytes) -> bytes:
         document["quorum"] = rng.choice([4, -1, 3])
     elif kind == "witness":
         document["witnesses"].pop()
+    elif kind == "replaying":
+        names = [key.split("+")[0] for key in document["witnesses"]]
+        document["replaying"] = rng.choice([[], names[:1] * 2, names[1:], [document["log"]], names[0]])
     elif kind == "log":
         document["log"] = document["witnesses"][0]
     else:
         document["extra"] = 1
-    return json.dumps(document).encode()
+    return json.dumps(document, sort_keys=rng.random() < 0.9).encode()
 
 
 def _mutate_value(rng: random.Random, kind: str, value: Cbor, donor: Cbor) -> None:

@@ -49,12 +49,19 @@ def _second_version() -> list[Case]:
         consortium.fill()
         consortium.publish("ab")
         log, validators = encode_trust(consortium.trust()), encode_trust(consortium.consortium_trust())
-        made = {name: _second(consortium, name) for name in ("inherited 1", "registered")}
+        executed, not_executed = (encode_trust(consortium.trust(2, one)) for one in ("bc", "c"))
+        made = [_second(consortium, name) for name in ("inherited 1", "registered", "rotated", "to maker root 3")]
         consortium.close()
-    (by_log, inherited), (_, registered) = made.values()
+    (by_log, inherited), (_, registered), (rotated, rotated_too), (root, _) = made
     return [
         Case(inherited, validators, "none, signer by the state, log by its validators"),
-        Case(by_log, log, "none, signer by the state, log by its key"),
+        Case(by_log, executed, "none, signer by the state that a witness executed, log by its key"),
+        Case(by_log, None, "no trust file, signer by the state"),
+        Case(by_log, log, "signer by a state that no witness is known to execute"),
+        Case(by_log, not_executed, "signer by a state whose replaying witness did not cosign"),
+        Case(rotated, log, "none, signer by rotations from genesis, log by its key"),
+        Case(rotated_too, validators, "none, signer by rotations from genesis, log by its validators"),
+        Case(root, log, "none, a root key to which a rotation leads signed, log by its key"),
         Case(registered, validators, "none, signer by genesis, log by its validators"),
         Case(registered, None, "no trust file for a consortium"),
         Case(inherited, log, "validators where a log's key is trusted"),

@@ -20,6 +20,7 @@ Change = Callable[[Value], Value]
 ORIGIN = "log.example/one"
 WITNESSES = ("witness.example/a", "witness.example/b", "witness.example/c")
 ROOT_KEY, KEY, LOG_KEY, *WITNESS_KEYS = (SigningKey(bytes([n]) * 32) for n in range(1, 7))
+NEW_ROOT_KEY = SigningKey(bytes([10]) * 32)
 SALT = bytes(range(32))
 FIELD: Document = {"coverage_permille": 950, "high": 32, "low": 30, "quantity": "capacity", "unit": "mAh", "value": 31}
 
@@ -173,12 +174,16 @@ class Case(NamedTuple):
 
 
 class Kind(NamedTuple):
-    """Which of the forms a statement may have, and who vouches: genesis or the state, a log's key or validators."""
+    """Which of the forms a statement may have, and who vouches: genesis or the state, a log's key or validators.
+
+    `rotated`: genesis names a root key, and the one that signs has taken its place since.
+    """
 
     is_batch: bool = False
     by_root_key: bool = False
     by_state: bool = False
     by_validators: bool = False
+    rotated: bool = False
 
 
 SINGLE = Kind()
@@ -187,6 +192,8 @@ KINDS_2 = [
     Kind(by_root_key=root, by_state=state, by_validators=True) for root in (False, True) for state in (False, True)
 ]
 KINDS_2.append(Kind(is_batch=True, by_state=True))
+KINDS_2 += [Kind(rotated=True), Kind(is_batch=True, by_root_key=True, rotated=True)]
+KINDS_2.append(Kind(by_validators=True, rotated=True))
 
 
 class Builder:
@@ -195,7 +202,8 @@ class Builder:
     def __init__(self, kind: Kind, changes: dict[str, Change]) -> None:
         self.kind = kind
         self.changes = changes
-        self.signer = ROOT_KEY if kind.by_root_key else KEY
+        self.root_key = NEW_ROOT_KEY if kind.rotated else ROOT_KEY
+        self.signer = self.root_key if kind.by_root_key else KEY
 
     def piece(self, name: str, value: Value) -> Value:
         """The piece as it is, or as the change of that name makes it."""
@@ -265,7 +273,13 @@ class Builder:
         """The inclusion of the key's registration."""
         message: Document = {"type": "RegisterKey", "organisation": "acme", "scope": ["IssueAttestation"]}
         message |= {"public_key": bytes(KEY.verify_key).hex(), "valid_from_ms": 3000, "valid_until_ms": 3000}
-        return self.statement("registration ", ROOT_KEY, self.piece("registration", message))
+        return self.statement("registration ", self.root_key, self.piece("registration", message))
+
+    def rotation(self) -> Document:
+        """The inclusion of the root key's rotation."""
+        message: Document = {"type": "RotateRootKey", "organisation": "acme"}
+        message |= {"public_key": bytes(NEW_ROOT_KEY.verify_key).hex(), "retires": kid_of(ROOT_KEY).hex()}
+        return self.statement("rotation ", ROOT_KEY, self.piece("rotation", message))
 
     def attestation(self) -> Document:
         """The inclusion of an attestation, or of a key's revocation by a root key."""
@@ -296,15 +310,18 @@ class Builder:
         if self.kind.by_validators:
             return json.dumps(self.piece("trust", trust | {"engine": "cometbft"}), sort_keys=True)
         trust |= {"quorum": 2, "log": verifier_key(ORIGIN, LOG_KEY, 1), "witnesses": witnesses}
+        trust |= {"replaying": [WITNESSES[2], WITNESSES[1]]} if self.kind.by_state else {}
         return json.dumps(self.piece("trust", trust), sort_keys=True, indent=1)
 
     def build(self) -> Case:
         """The bundle and the trust file under which it verifies."""
         admission, genesis = self.genesis()
-        registered, stated = self.registration(), self.attestation()
+        registered, rotated, stated = self.registration(), self.rotation(), self.attestation()
         state, records = self.state()
         blocks = [self.block("block 1", state, 1, 1), self.block("block", state, 3, 2), self.block("last", state, 6, 1)]
-        contents = [b"\0" + bytes(64), registered.pop("content"), b"\3" + blocks[0], b"\1" + bytes(32)]
+        contents = [b"\0" + bytes(64), b"", b"\3" + blocks[0], b"\1" + bytes(32)]
+        leaf, root_leaf = self.piece("leaves", (2, 1) if self.kind.rotated else (1, 1))
+        contents[root_leaf], contents[leaf] = rotated.pop("content"), registered.pop("content")
         contents += [stated.pop("content"), b"\3" + blocks[1], b"\1" + bytes(32), b"\3" + blocks[2]]
         leaves = list(map(leaf_hash, contents))
         by_root_key = self.kind.by_root_key
@@ -312,15 +329,16 @@ class Builder:
             "version": 1,
             "genesis": genesis,
             "admission": admission,
-            "keys": [] if by_root_key else [registered | {"leaf": 1, "path": tree_path(leaves, 1)}],
+            "keys": [] if by_root_key else [registered | {"leaf": leaf, "path": tree_path(leaves, leaf)}],
             "statement": stated | {"leaf": 4, "path": tree_path(leaves, 4)},
             "block": {"body": blocks[1], "path": tree_path(leaves, 5)},
             "checkpoint": self.note(leaves),
             "state": [{"body": blocks[2], "path": tree_path(leaves, 7), "records": records}],
             "disclosures": [] if by_root_key else [{"salt": SALT, "field": encode_document(FIELD)}],
         }
-        if self.kind.by_state or self.kind.by_validators:
-            bundle = self.second_version(bundle, leaves)
+        if self.kind.by_state or self.kind.by_validators or self.kind.rotated:
+            rotation = rotated | {"leaf": root_leaf, "path": tree_path(leaves, root_leaf)}
+            bundle = self.second_version(bundle | {"rotations": [rotation] if self.kind.rotated else []}, leaves)
         return Case(self.piece("bundle", bundle), self.trust(genesis))
 
     def second_version(self, bundle: Document, leaves: list[bytes]) -> Document:

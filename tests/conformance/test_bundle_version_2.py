@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -20,6 +21,9 @@ if TYPE_CHECKING:
 pytestmark = [pytest.mark.node, pytest.mark.slow]
 BY_STATE = Kind(by_state=True, by_validators=True)
 NOTE_AND_STATE = Kind(is_batch=True, by_state=True)
+ROTATED = Kind(rotated=True)
+ROTATED_ROOT = Kind(by_root_key=True, rotated=True)
+ROTATED_AND_VALIDATORS = Kind(by_validators=True, rotated=True)
 
 
 def verdicts(cases: Sequence[Case]) -> list[dict[str, Any]]:
@@ -59,6 +63,12 @@ def two_votes(proof: dict[str, Any]) -> dict[str, Any]:
     """The proof with the votes of two of four."""
     app_hash = proof["header"][-130:-90]
     return consensus.build_proof("test-chain", 300, app_hash, votes=2)
+
+
+def broken_signature(envelope: tuple[int, list[Any]]) -> tuple[int, list[Any]]:
+    """The statement with one bit of its signature changed."""
+    tag, (*parts, signature) = envelope
+    return tag, [*parts, flip(signature, 0)]
 
 
 LIES: list[tuple[str, int, Kind, dict[str, Any]]] = [
@@ -105,12 +115,69 @@ LIES: list[tuple[str, int, Kind, dict[str, Any]]] = [
 ]
 
 
+UNEXECUTED: list[tuple[str, int, Kind, dict[str, Any]]] = [
+    ("a state that nobody executed", 5, NOTE_AND_STATE, {"trust": lacking("replaying")}),
+    ("executed by one who did not cosign", 5, NOTE_AND_STATE, {"trust": having(replaying=[bundles.WITNESSES[2]])}),
+    ("executed by nobody's witness", 0, NOTE_AND_STATE, {"trust": having(replaying=["witness.example/d"])}),
+    ("executed by the log", 0, NOTE_AND_STATE, {"trust": having(replaying=[bundles.ORIGIN])}),
+    ("executed by a list of nobody", 0, NOTE_AND_STATE, {"trust": having(replaying=[])}),
+    ("executed by one who is named twice", 0, NOTE_AND_STATE, {"trust": having(replaying=[bundles.WITNESSES[0]] * 2)}),
+    ("executed by a name in no list", 0, NOTE_AND_STATE, {"trust": having(replaying=bundles.WITNESSES[0])}),
+    ("executed by a number", 0, NOTE_AND_STATE, {"trust": having(replaying=[1])}),
+    ("an engine and a witness", 0, BY_STATE, {"trust": having(replaying=[bundles.WITNESSES[0]])}),
+]
+OUTCOME = b'{"code":7,"facts":{},"result":"rejected"}'
+ROTATIONS: list[tuple[str, int, Kind, dict[str, Any]]] = [
+    ("rotations that lead on from no genesis", 1, ROTATED, {"bundle": having(admission=[])}),
+    ("no rotations at all", 1, ROTATED, {"bundle": lacking("rotations")}),
+    ("no rotations where version 1 can say it", 1, ROTATED, {"bundle": having(rotations=[])}),
+    ("eight rotations", 1, ROTATED, {"bundle": within("rotations", to=lambda one: one * 8)}),
+    ("a rotation in version 1", 1, Kind(), {"bundle": having(rotations=[])}),
+    ("a rotation left out", 6, ROTATED_AND_VALIDATORS, {"bundle": having(rotations=[])}),
+    ("a rotation twice", 6, ROTATED, {"bundle": within("rotations", to=lambda one: one * 2)}),
+    ("a rotation at another leaf", 6, ROTATED, {"bundle": within("rotations", 0, "leaf", to=lambda _: 2)}),
+    ("a rotation that was rejected", 6, ROTATED, {"rotation_outcome": lambda _: json.loads(OUTCOME)}),
+    (
+        "a rotation with another outcome",
+        6,
+        ROTATED,
+        {"bundle": within("rotations", 0, "outcome", to=lambda _: OUTCOME)},
+    ),
+    ("a rotation of another organisation", 6, ROTATED, {"rotation": having(organisation="bolt")}),
+    ("a rotation of another chain", 6, ROTATED, {"rotation_payload": having(chain_id="other-chain")}),
+    ("a rotation to no key", 6, ROTATED, {"rotation": lacking("public_key")}),
+    ("a rotation to what is no key", 6, ROTATED, {"rotation": having(public_key="00")}),
+    ("a rotation to another key", 6, ROTATED, {"rotation": having(public_key=STRANGER)}),
+    ("a rotation that is none", 6, ROTATED, {"rotation": having(type="RegisterKey")}),
+    ("a rotation by a stranger", 6, ROTATED, {"rotation_header": lambda header: header | {4: bytes(16)}}),
+    ("a rotation with a broken signature", 6, ROTATED, {"rotation_cose": broken_signature}),
+    ("a registration before its root key", 6, ROTATED, {"leaves": lambda _: (1, 2)}),
+    ("a root key that is not in force yet", 11, ROTATED_ROOT, {"leaves": lambda _: (2, 3)}),
+    ("a root key to which none of them leads", 6, ROTATED_ROOT, {"rotation": having(public_key=STRANGER)}),
+]
+
+
 def test_every_lie_is_refused_by_both_at_the_check_that_it_concerns() -> None:
     """Each change to a good bundle is refused, with the number of the first check that it breaks."""
-    results = verdicts([build_case(kind, **changes) for _, _, kind, changes in LIES])
+    lies = [*LIES, *UNEXECUTED, *ROTATIONS]
+    results = verdicts([build_case(kind, **changes) for _, _, kind, changes in lies])
 
-    found = [(name, one.get("check")) for (name, _, _, _), one in zip(LIES, results, strict=True)]
-    assert [(name, number) for name, number, _, _ in LIES] == found
+    found = [(name, one.get("check")) for (name, _, _, _), one in zip(lies, results, strict=True)]
+    assert [(name, number) for name, number, _, _ in lies] == found
+
+
+def test_a_state_counts_where_somebody_executed_it() -> None:
+    """The step names the witness that did; without a trust file it says that nobody is known to have."""
+    case = build_case(NOTE_AND_STATE)
+    refused = build_case(NOTE_AND_STATE, trust=lacking("replaying"))
+
+    held, nobody, said = verify_lines(
+        [(case.encoded, case.trust), (case.encoded, None), (refused.encoded, refused.trust)]
+    )
+
+    assert f"which {bundles.WITNESSES[1]} executed" in held["steps"][4]["detail"]
+    assert "nobody is known to have executed" in nobody["steps"][4]["detail"]
+    assert "ask for a checkpoint that a witness which re-executes has cosigned" in said["reason"]
 
 
 def test_who_vouches_must_be_whom_the_trust_file_names() -> None:

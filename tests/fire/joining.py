@@ -36,8 +36,9 @@ def take_snapshot(home: MemberHome) -> int:
         return reader.write(home.ledger / SNAPSHOTS_FOLDER, chunk_bytes=CHUNK_BYTES).height
 
 
-def admit(fire: FireNetwork, voters: Sequence[MemberHome], name: str = "member-5") -> MemberHome:
-    """The home of the next invented organisation, voted in as a member and set to begin with a snapshot."""
+def admit(fire: FireNetwork, voters: Sequence[MemberHome], offering: Sequence[MemberHome]) -> MemberHome:
+    """The home of the next invented organisation, voted in and set to begin with a snapshot that some offer."""
+    name = f"member-{len(fire.members) + 1}"
     organisation, title, roles = INVENTED[len(fire.members)]
     keys = EngineKeys(secrets.token_bytes(32), secrets.token_bytes(32))
     workspace = Workspace.create(fire.network.folder / name / WORKSPACE, organisation, title, roles)
@@ -45,8 +46,10 @@ def admit(fire: FireNetwork, voters: Sequence[MemberHome], name: str = "member-5
     root = workspace.member().root_keys
     workspace.close()
     adopt(fire, AdmitMember(organisation=organisation, name=title, roles=roles, root_keys=root), voters)  # type: ignore[arg-type]  # words of genesis
-    for home in voters:
-        take_snapshot(home)
+    fire.become_still()  # one snapshot is what several offer only at one height
+    heights = {take_snapshot(home) for home in offering}
+    if len(heights) != 1:
+        raise AssertionError(f"snapshots of several heights: {heights}")
     trusted = trusted_header(voters[0])
 
     def settings(space: Namespace) -> tuple[Setting, ...]:

@@ -54,7 +54,7 @@ class Client:
     """One organisation's client, in a thread of its own; begins with its own member and goes on to others."""
 
     def __init__(self, home: MemberHome, members: Sequence[MemberHome], chain_id: str, pace_s: float = PACE_S) -> None:
-        place = members.index(home)
+        place = [one.label for one in members].index(home.label)
         self._ring = deque([*members[place:], *members[:place]])
         self._workspace = Workspace(home.workspace)
         self._chain_id = chain_id

@@ -72,7 +72,7 @@ def disconnected(fire: FireNetwork, victim: MemberHome) -> Fault:
 
 def deafened(fire: FireNetwork, victim: MemberHome) -> Fault:
     """It hears nobody, and what it sends arrives."""
-    others = [fire.places[home.label].address for home in fire.members if home is not victim]
+    others = [fire.places[home.label].address for home in fire.members if home.label != victim.label]
     space = fire.places[victim.label]
     return Fault("one-way partition", lambda: space.ignore(others), space.listen)
 

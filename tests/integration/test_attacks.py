@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,7 +12,7 @@ import pytest
 
 from cellvow.cli.demonstration import describe_attacks, find_exit_code, tabulate_attacks
 from cellvow.core.contracts.register import OWNERSHIP, register_key
-from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.errors import OperationalError, VerificationError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.node.store import LEDGER_FILE
 from cellvow.verify import parse_bundle, verify_bundle
@@ -34,7 +35,7 @@ NOTICED_BY = {
     "rewrite_history": {PURCHASER, *REMEMBERING},
     "split_view": {PURCHASER, *REMEMBERING},
     "roll_back": REMEMBERING,
-    "invent_laboratory": EXECUTING,
+    "invent_laboratory": {*READING, *EXECUTING},
     "forge_state": EXECUTING,
     "replay_statement": {*READING, *EXECUTING, RULES},
     "steal_key": {*READING, RULES},
@@ -96,6 +97,7 @@ WORDS = {
     ("rewrite_history", WITNESS): "3 of 3: the witness holds",
     ("split_view", WITNESS): "both are kept as evidence",
     ("roll_back", ARCHIVE): "the ledger was rolled back",
+    ("invent_laboratory", PURCHASER): "no witness that re-executes the blocks vouches for the state",
     ("invent_laboratory", FSCK): "no key with this identifier is registered",
     ("forge_state", REPLAYING): "its time, place or state root",
     ("replay_statement", PURCHASER): "signed for another ledger",
@@ -152,14 +154,21 @@ def test_a_forged_state_convinces_a_purchaser_until_a_witness_executes(demo: Dem
 
 @pytest.mark.slow
 def test_an_invented_key_is_vouched_for_by_the_state_alone(demo: Demo, tmp_path: Path) -> None:
-    """What a careful purchaser can see of it: genesis, which names the laboratory, does not lead to this key."""
+    """Genesis, which names the laboratory, does not lead to this key: whoever wants a witness that executes refuses it.
+
+    Naming one of the watching witnesses as such is the way to be deceived; the one that executes does not cosign.
+    """
     scene = Scene(demo.folder, tmp_path / "invented")
     deed = BY_NAME["invent_laboratory"].carry_out(scene, silent)
     true = verify_bundle(demo.bundle.read_bytes(), scene.trust, is_valid)
-    forged = verify_bundle(deed.bundle, scene.trust, is_valid)
+    credulous = replace(scene.trust, replaying=(scene.trust.witnesses[0].name,))
+    believed = verify_bundle(deed.bundle, credulous, is_valid)
 
     assert ("laboratory", "genesis") == (true.organisation, true.admitted_by)
-    assert ("laboratory", "state") == (forged.organisation, forged.admitted_by)
+    assert ("laboratory", "state") == (believed.organisation, believed.admitted_by)
+    with pytest.raises(VerificationError, match="ask for a checkpoint that a witness which re-executes has cosigned"):
+        verify_bundle(deed.bundle, scene.trust, is_valid)
+    assert "not cosigned" in str(scene.ask_replaying_witness().reason)
 
 
 @pytest.mark.slow

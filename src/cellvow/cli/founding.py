@@ -109,12 +109,13 @@ def make_ledger(options: LedgerToMake) -> Answer:
     from cellvow.core.ledger.checkpoint import KeyAlgorithm, NoteKey, encode_vkey
     from cellvow.core.ledger.genesis import Genesis, encode_genesis, parse_genesis
     from cellvow.core.primitives.signature import derive_public_key
+    from cellvow.core.protocol.ruleset import NEWEST
     from cellvow.node.home import TRUST_FILE, NodeHome
     from cellvow.workspace.clock import now_ms
     from cellvow.workspace.workspace import read_member
 
     members = sorted((read_member(path) for path in options.member), key=lambda one: one.organisation)
-    genesis = parse_genesis(encode_genesis(Genesis(options.chain_id, now_ms(), 1, tuple(members))))
+    genesis = parse_genesis(encode_genesis(Genesis(options.chain_id, now_ms(), NEWEST, tuple(members))))
     seed = secrets.token_bytes(32)
     # Refuses a bad name before anything is written.
     encode_vkey(NoteKey(options.origin, KeyAlgorithm.LOG, derive_public_key(seed)))

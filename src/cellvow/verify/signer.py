@@ -98,7 +98,8 @@ def check_key(work: Work) -> str:
         return _check_recorded_key(work, kid)
     leaf = _follow_rotations(work)
     count = len(work.bundle.rotations)
-    named = f"to which {count} rotations lead from genesis" if count else "named by genesis"
+    leads = "1 rotation leads" if count == 1 else f"{count} rotations lead"
+    named = f"to which {leads} from genesis" if count else "named by genesis"
     if not work.bundle.keys:
         require(kid in work.root_keys, "no registration is shown, and the key is no root key of the organisation")
         work.key = SignerKey(work.root_keys[kid], ROOT_MESSAGES, leaf=leaf)

@@ -2,6 +2,7 @@
 
 import json
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Never
 
 from cellvow.core.ledger.checkpoint import NoteKey, check_trust, encode_vkey, parse_vkey
@@ -108,10 +109,12 @@ def _load(data: bytes) -> object:
 
 
 def _object(pairs: list[tuple[str, object]]) -> dict[str, object]:
-    members = dict(pairs)
-    if len(members) != len(pairs):
-        raise Malformed("a key occurs twice in the trust file")
-    return members
+    names = [name for name, _ in pairs]
+    if any(a >= b for a, b in pairwise(names)):
+        raise Malformed(
+            f"the keys of the trust file stand in order, each once: {', '.join(sorted(dict.fromkeys(names)))}"
+        )
+    return dict(pairs)
 
 
 def _integer(digits: str) -> int:

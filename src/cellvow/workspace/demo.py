@@ -15,6 +15,7 @@ from cellvow.core.contracts.contract import decode_record
 from cellvow.core.ledger.genesis import Accreditation, Genesis
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import OperationalError, fail
+from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.evidence import (
     RATED_MAH,
     Evaluation,
@@ -205,7 +206,7 @@ def _found(demo: Demo) -> None:
         demo.workspaces[name] = Workspace.create(demo.folder / name, name, title, roles, scopes)
         demo.report(f"     {title} ({name}): {', '.join(roles)}")
     members = tuple(workspace.member() for workspace in demo.workspaces.values())
-    genesis = Genesis(CHAIN_ID, now_ms(), 1, members)
+    genesis = Genesis(CHAIN_ID, now_ms(), NEWEST, members)
     demo.home = NodeHome.create(demo.ledger, genesis, ORIGIN, secrets.token_bytes(32))
     demo.report(f"     Their ledger {CHAIN_ID} starts with genesis {genesis.digest.hex()[:16]}...")
     for name in WITNESSES:

@@ -25,7 +25,7 @@ from cellvow.node.cometbft.binary import EngineProgram
 from cellvow.node.cometbft.children import tether
 from cellvow.node.cometbft.member import LEDGER, MEMBER_FILE, WORKSPACE, EngineKeys, MemberHome, Membership
 from cellvow.node.cometbft.profile import PROFILE, fetch_defaults, render_settings
-from cellvow.node.cometbft.rpc import EngineRpc
+from cellvow.node.cometbft.rpc import EngineRefusal, EngineRpc
 from cellvow.node.cometbft.supervisor import is_supervised, read_report
 from cellvow.node.home import GENESIS_FILE, TRUST_FILE, NodeHome
 from cellvow.workspace.clock import now_ms
@@ -376,7 +376,10 @@ def describe_member(home: MemberHome) -> MemberState:
 
 
 def common_hashes(network: Network) -> tuple[int, dict[str, str]]:
-    """The newest height that all running members have, and each one's application hash in its header."""
+    """The newest height that all running members have reached, and the application hash in its header by each of them.
+
+    A member that began with a snapshot of a later block, and so has no header of that one, is left out.
+    """
     with ExitStack() as closing:
         heights: dict[str, int] = {}
         reachable: dict[str, EngineRpc] = {}
@@ -389,7 +392,11 @@ def common_hashes(network: Network) -> tuple[int, dict[str, str]]:
         height = min(heights.values(), default=0)
         if not height:
             return 0, {}
-        return height, {label: rpc.commit(height).header.app_hash.hex() for label, rpc in reachable.items()}
+        hashes: dict[str, str] = {}
+        for label, rpc in reachable.items():
+            with suppress(EngineRefusal):
+                hashes[label] = rpc.commit(height).header.app_hash.hex()
+        return height, hashes
 
 
 def split_app_hash(app_hash: str) -> tuple[int, str]:

@@ -17,11 +17,11 @@ from cellvow.core.primitives.identifier import parse_chain_id
 from cellvow.core.protocol.transition import Head
 from cellvow.node.archive_format import parse_end
 from cellvow.node.cometbft.binary import EngineProgram
-from cellvow.node.cometbft.member import EngineKeys
+from cellvow.node.cometbft.member import LEDGER, EngineKeys
 from cellvow.node.cometbft.profile import fetch_defaults
 from cellvow.node.engine import Level
 from cellvow.node.fsck import check_ledger
-from cellvow.node.home import NodeHome
+from cellvow.node.home import GENESIS_FILE, NodeHome
 from cellvow.node.records import build_tree
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.clock import now_ms
@@ -71,8 +71,18 @@ def move_ledger(
         genesis = Genesis(plan.chain_id, time_ms, head.ruleset, organisations, predecessor, name_validators(keys))
         folder.mkdir(parents=True, exist_ok=True, mode=0o700)
         network = make_homes(folder, members, keys, genesis, defaults, records)
-        old.close_for(network.genesis)
+        for one in (old, *_beside(old)):
+            one.close_for(network.genesis)
     return Moved(network, predecessor, len(records))
+
+
+def _beside(home: NodeHome) -> list[NodeHome]:
+    """The other members' ledgers of a network in one folder, which must not go on either."""
+    if not home.is_member:
+        return []
+    others = sorted(home.folder.absolute().parent.parent.glob(f"member-*/{LEDGER}/{GENESIS_FILE}"))
+    found = [NodeHome(path.parent) for path in others if path.parent != home.folder.absolute()]
+    return [one for one in found if one.trust.genesis == home.trust.genesis]
 
 
 @contextmanager

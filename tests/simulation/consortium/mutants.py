@@ -91,9 +91,10 @@ class HashesTheHeight(ReplicatedChain):
 class KeepsWhatWasNotCommitted(ReplicatedChain):
     """Forgets the pending block when its engine comes back, and not what it did to the state."""
 
-    def forget_pending(self) -> None:
+    def finalize(self, height: int, time_ms: int, decided: Sequence[bytes], evidence: Sequence[bytes]) -> Finalized:
         """As its parent, but for the fault."""
         self._pending = None
+        return super().finalize(height, time_ms, decided, evidence)
 
 
 class TakesStaleProposals(ReplicatedChain):

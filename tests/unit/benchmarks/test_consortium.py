@@ -5,23 +5,22 @@ from __future__ import annotations
 import os
 import tomllib
 from pathlib import Path
-from statistics import median
 
 import pytest
 
 from benchmarks.__main__ import main
 from benchmarks.consortium_contest import Loads
-from benchmarks.consortium_load import Committed, Loaded, Pace, load
+from benchmarks.consortium_load import Committed, Loaded
 from benchmarks.consortium_saturation import derive_ceiling
 from benchmarks.consortium_settings import TOGETHER, derive_choices, find_disagreements
-from benchmarks.consortium_sides import KVSTORE, LEDGER, MEMBERS, Cpu, Plan, Side, make_consortium, without
-from benchmarks.consortium_statements import FILLED, Pairs, Sayings, prepare
+from benchmarks.consortium_sides import MEMBERS, Cpu, make_consortium, without
+from benchmarks.consortium_statements import FILLED, Pairs, Sayings
 from benchmarks.growth_consortium import Replica
 from benchmarks.ledgers import clock_ms
 from benchmarks.measured import Table, read_results
 from benchmarks.registry import BENCHMARKS
 from cellvow.core.primitives.errors import OperationalError
-from cellvow.node.cometbft.binary import ENGINE_VARIABLE, find_engine
+from cellvow.node.cometbft.binary import ENGINE_VARIABLE
 from cellvow.node.cometbft.chain import ReplicatedChain
 from cellvow.node.cometbft.profile import MAX_PROCS, PROFILE, read_setting, render_settings
 from cellvow.node.home import NodeHome
@@ -65,6 +64,13 @@ def test_nobody_carries_more_than_was_offered() -> None:
     dues_s = tuple(number / 100 for number in range(100))
 
     assert 1.0 == loaded(dues_s, tuple(1.5 + due / 2 for due in dues_s)).carried_share
+
+
+def test_a_load_that_ends_in_one_block_was_not_carried_evenly() -> None:
+    """An overloaded side that commits all at once, long after, must not pass for one that kept up."""
+    dues_s = (0.0, 1.0, 2.0)
+
+    assert 0.5 == loaded(dues_s, (4.0, 4.0, 4.0)).carried_share
 
 
 def test_the_bound_of_saturation_is_what_the_cores_allow() -> None:
@@ -187,24 +193,3 @@ def test_without_the_engine_its_benchmarks_are_named_as_left_out(
     assert "left out: consortium.saturation, consortium.bodies" in capsys.readouterr().err
     assert all("make network-engine" in str(one.missing(os.environ)) for one in needing)
     assert 4 == len(needing)
-
-
-@pytest.mark.slow
-@pytest.mark.cometbft
-@pytest.mark.parametrize("kind", [LEDGER, KVSTORE])
-def test_a_load_is_committed_by_either_side_and_counted(kind: str, tmp_path: Path) -> None:
-    """One member each: every transaction has its commit after it was due, and processor time is told."""
-    sayings = Sayings()
-    with Side(tmp_path / "side", find_engine(os.environ), Plan(kind, members=1)) as side:
-        prepare(side, sayings)
-        statements = [one for step in sayings.preparation() for one in step] if kind == KVSTORE else sayings.singles(40)
-        transactions = Pairs().alike(statements) if kind == KVSTORE else statements
-        side.pause()
-        side.resume()
-        done = load(side, transactions, Pace(100))
-
-    assert len(transactions) == len(done.commits_s) == sum(block.transactions for block in done.blocks)
-    assert all(commit > due for due, commit in zip(done.dues_s, done.commits_s, strict=True))
-    assert 0 < done.cpu.engines_s
-    assert (kind == LEDGER) == (done.cpu.applications_s > 0)
-    assert 0 < median(done.commits_s) - median(done.dues_s)

@@ -65,6 +65,27 @@ def test_a_statement_counts_as_witnessed_with_two_of_three(
     assert [answer.name[-1] for answer in publication.answers if answer.reason] == list(broken)
 
 
+def test_the_trust_file_says_which_witness_executes_the_blocks(tmp_path: Path) -> None:
+    """When it is named, or later of one that is named already; said twice, there is nothing new to say."""
+    home = make_home(tmp_path / "node")
+    add_witnesses(home, tmp_path / "witnesses", "ab")
+    first, second = home.witnesses()
+    moved = replace(second, place="http://127.0.0.1:8001")
+    home.add_witness(moved, replaying=True)
+    with pytest.raises(OperationalError, match="named already"):
+        home.add_witness(moved, replaying=True)
+    with pytest.raises(OperationalError, match="named already"):
+        home.add_witness(first)
+    third = Witness.create(tmp_path / "c", "witness.test/c", seed_of("home witness c"))
+    home.add_witness(WitnessAddress(third.vkey, str(tmp_path / "c")), replaying=True)
+    third.close()
+    written = parse_trust((home.folder / "trust.json").read_bytes())
+
+    assert ("witness.test/b", "witness.test/c") == written.replaying
+    assert (3, 2) == (len(written.witnesses), written.quorum)
+    assert [first, moved] == home.witnesses()[:2]
+
+
 def test_a_log_key_that_others_can_read_is_refused(tmp_path: Path) -> None:
     """The remedy is named."""
     make_home(tmp_path / "node")

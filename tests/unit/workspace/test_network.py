@@ -70,6 +70,7 @@ def test_a_members_folder_works_where_it_is_carried_to(tmp_path: Path, program: 
     workspace.close()
 
 
+@pytest.mark.slow
 def test_members_that_are_down_are_described(tmp_path: Path, program: EngineProgram) -> None:
     """With the height of their own ledgers, and no hash that nobody vouches for."""
     network = found_network(tmp_path / "n", NetworkPlan(1, 26_600, "packs-2026"), program)
@@ -107,6 +108,7 @@ def test_a_folder_that_is_not_empty_is_left_alone(tmp_path: Path, program: Engin
         found_network(tmp_path, NetworkPlan(1, 0, "packs-2026"), program)
 
 
+@pytest.mark.slow
 def test_only_a_network_is_cleared(tmp_path: Path, program: EngineProgram) -> None:
     """A folder with anything else in it is not touched."""
     found_network(tmp_path / "n", NetworkPlan(1, 0, "packs-2026"), program)

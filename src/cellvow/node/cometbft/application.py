@@ -69,8 +69,11 @@ class LedgerApplication:
         self._chain.store.close()
 
     def handshake(self, _: Message, /) -> Message:
-        """The last committed height and app hash; the engine plays again what is missing."""
-        self._chain.forget_pending()
+        """The last committed height and app hash; the engine plays again what is missing.
+
+        Not only an engine that begins asks: whoever calls its RPC (`abci_info`) does, also between a block's
+        FinalizeBlock and its Commit. So nothing changes here; what is pending is dropped where another block comes.
+        """
         head = self._chain.head
         height = self._height_for_engine()
         return ResponseInfo(

@@ -22,6 +22,7 @@ from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalE
 from cellvow.node.cometbft.binary import find_engine
 from cellvow.node.cometbft.children import MemberProcesses
 from cellvow.node.cometbft.member import LOCK_FILE, STATUS_FILE, MemberHome
+from cellvow.node.home import NodeHome
 
 POLL_S = 0.1
 """How often the processes are looked at."""
@@ -244,6 +245,7 @@ def run_member(folder: Path, environ: Mapping[str, str]) -> None:
     Only one process may run a member: two engines with one validator's key would sign twice at one height.
     """
     home = MemberHome(folder)
+    NodeHome(home.ledger).require_open()
     program = find_engine(environ)
     asked = threading.Event()
     previous = {number: signal.signal(number, lambda *_: asked.set()) for number in _ENDS}

@@ -128,10 +128,11 @@ export function checkKey(evidence) {
   }
   followRotations(evidence);
   const count = bundle.rotations.length;
-  const named = count ? `to which ${count} rotations lead from genesis` : "named by genesis";
+  const leads = count === 1 ? "1 rotation leads" : `${count} rotations lead`;
+  const named = count ? `to which ${leads} from genesis` : "named by genesis";
   if (bundle.keys.length === 1) {
     evidence.key = registeredKey(evidence, kid);
-    return `A root key ${named}, registered key ${toHex(kid)} at leaf ${evidence.key.leaf}.`;
+    return `A root key ${named} registered key ${toHex(kid)} at leaf ${evidence.key.leaf}.`;
   }
   const publicKey = rootKeyOf(evidence, kid);
   require(publicKey !== undefined, `No root key of the organisation has the identifier ${toHex(kid)}.`);

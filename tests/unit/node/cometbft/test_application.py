@@ -157,6 +157,16 @@ def test_a_block_from_proposal_to_commit(application: LedgerApplication, tmp_pat
     reader.close()
 
 
+def test_asking_the_height_between_finalizing_and_committing_stops_nobody(application: LedgerApplication) -> None:
+    """Anyone who may call the engine's RPC can ask at that moment: the block is committed all the same."""
+    finalized = _decide(application, 1, _enrolment())
+    asked = application.handshake(messages.RequestInfo())
+    application.commit(messages.RequestCommit())
+
+    assert (0, b"") == (asked.last_block_height, asked.last_block_app_hash)
+    assert (1, finalized.app_hash) == (application.chain.head.height, application.chain.head.app_hash)
+
+
 def test_a_rejection_stands_in_the_results_with_its_code(application: LedgerApplication) -> None:
     """It is kept like any outcome, and the engine's own record says so too."""
     maker = make_member(MAKER)

@@ -12,11 +12,13 @@ from cellvow.core.primitives.cbor import encode_cbor, parse_cbor
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
 from cellvow.node.cometbft import answers
 from cellvow.node.cometbft.monitor import Monitor, find_first, verify_fork
+from tests.bundles.chain import make_genesis
 from tests.bundles.consensus import founding_keys, founding_validators, make_commit, make_header
-from tests.world import CHAIN_ID, make_genesis
+from tests.world import make_genesis as make_other_genesis
 
 KEYS = founding_keys()
 GENESIS = replace(make_genesis(), validators=founding_validators())
+CHAIN_ID = GENESIS.chain_id
 SECOND_NS = 10**9
 
 
@@ -181,7 +183,7 @@ def test_control_a_fork_file_that_shows_no_fork_is_refused() -> None:
     assert isinstance(document, dict)
     elsewhere = document["fork"]
     assert isinstance(elsewhere, list)
-    stranger = make_genesis(validators=("maker", "buyer"))
+    stranger = make_other_genesis(validators=("maker", "buyer"))
     for pair, named in (
         ([first, first], "same block"),
         ([first, elsewhere[1]], "two heights"),
