@@ -51,7 +51,9 @@ def test_the_runbooks_do_what_they_say_on_one_network(tmp_path: Path) -> None:
     with Terminal(tmp_path) as terminal:
         for page in ON_ONE_NETWORK[:-1]:
             terminal.follow(HOW_TO / page)
-        states = json.loads(terminal.run("cellvow network status network --json").stdout)
+        # An adopted change takes effect with the next statement, and no block is made for it alone.
+        terminal.run("cellvow key rotate -w network/member-3/workspace")
+        states = json.loads(terminal.run("cellvow network status network --wait --json").stdout)
 
     assert [5] * 5 == [one["validators"] for one in states["members"]]
     assert states["agree"]
