@@ -9,6 +9,7 @@ from __future__ import annotations
 import ctypes
 import itertools
 import os
+import re
 import selectors
 import socket
 import subprocess
@@ -102,6 +103,7 @@ class Fabric:
         self._namespaces: list[Namespace] = []
 
     def __enter__(self) -> Fabric:
+        sweep()
         bridge = f"{self._prefix}b"
         run("ip", "link", "add", bridge, "type", "bridge")
         self._undo.callback(run, "ip", "link", "delete", bridge)
@@ -194,6 +196,17 @@ class Relay:
                 self._selector.unregister(end)
                 del self._peers[end]
                 end.close()
+
+
+def sweep() -> None:
+    """Remove what runs left that were killed before they could: their process is gone, and its id is in the names."""
+    known = [("netns", path.name) for path in Path("/run/netns").glob("cv*n*-*")]
+    known += [("link", path.name) for path in Path("/sys/class/net").glob("cv*n*b")]
+    for kind, name in known:
+        made_by = re.match(r"cv(\d+)n\d+(?:-\d+|b)\Z", name)
+        if made_by and not Path(f"/proc/{made_by[1]}").exists():
+            with suppress(RuntimeError):  # another run may sweep at the same moment
+                run("ip", kind, "delete", name)
 
 
 def left_behind() -> list[str]:

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
 
     from cellvow.node.cometbft.member import MemberHome
     from cellvow.node.engine import Receipted
+    from cellvow.workspace.workspace import Signed
 
 PACE_S = 0.1
 """Between two statements of one client."""
@@ -44,7 +45,7 @@ class Acknowledged:
 
 @dataclass
 class _Offer:
-    data: bytes
+    signed: Signed
     offered_s: float
     sent_s: float = 0.0
     future: Future[Receipted] | None = None
@@ -100,21 +101,22 @@ class Client:
                 self._offers.append(_Offer(self._sign(), now_s))
             self._offers = [one for one in self._offers if not self._pursue(one, now_s)]
 
-    def _sign(self) -> bytes:
+    def _sign(self) -> Signed:
         self._count += 1
         root = hashlib.sha256(f"{self._seed}-{self._count}".encode()).hexdigest()
-        return self._workspace.sign(self._chain_id, Anchor(root=root, rows=1, kind="telemetry"), now_ms()).data
+        return self._workspace.sign(self._chain_id, Anchor(root=root, rows=1, kind="telemetry"), now_ms())
 
     def _pursue(self, one: _Offer, now_s: float) -> bool:
         """Whether the offer is answered by now."""
         if one.future is None:
             with suppress(CellvowError):
-                one.sent_s, one.future = now_s, self._engine().submit(one.data)
+                one.sent_s, one.future = now_s, self._engine().submit(one.signed.data)
             if one.future is None:
                 self._ring.rotate(-1)
         elif one.future.done():
             with suppress(CellvowError):
                 self.acknowledged.append(Acknowledged(one.future.result(), now_s, one.offered_s))
+                self._workspace.sequences.resolve(one.signed.kid, one.signed.sequence)
                 return True
             one.future = None
         elif now_s - one.sent_s > PATIENCE_S:
