@@ -13,14 +13,10 @@ from typing import TYPE_CHECKING
 import apsw
 
 from cellvow.core.ledger.evidence import DUPLICATE_VOTE, parse_evidence
-from cellvow.core.ledger.log import block_leaf, encode_block_leaf, parse_block_leaf
-from cellvow.core.primitives.merkle import node_hash
 from cellvow.core.primitives.signature import derive_public_key
 from cellvow.node.cometbft.binary import find_engine
 from cellvow.node.cometbft.member import SEED_LENGTH, EngineKeys, MemberHome, derive_address
 from cellvow.node.cometbft.profile import PROFILE, Setting, fetch_defaults, render_settings
-from cellvow.node.home import NodeHome
-from cellvow.node.records import build_tree
 from cellvow.node.store import LEDGER_FILE
 from cellvow.workspace.clock import now_ms
 from cellvow.workspace.governing import Draft, cast_vote, next_reference, propose
@@ -31,7 +27,6 @@ if TYPE_CHECKING:
     from pathlib import Path
 
     from cellvow.core.contracts.change import Change
-    from cellvow.core.primitives.digest import Digest
     from cellvow.node.store import LedgerStore
     from tests.fire.namespaces import Namespace
     from tests.fire.network import FireNetwork
@@ -162,37 +157,6 @@ def rewrite_record(home: MemberHome) -> str:
             raise AssertionError(f"{key} was not changed: {value!r}")
         connection.execute("UPDATE record SET value=? WHERE key=?", (changed, key))
         return key
-
-
-def hash_again(home: MemberHome) -> None:
-    """Let the newest block vouch for the records as they are now: its leaf, and every node above it."""
-    store = NodeHome(home.ledger).open_reader()
-    try:
-        newest = store.last_block()
-        if newest is None:
-            raise AssertionError("there is no block yet")
-        body = encode_block_leaf(replace(parse_block_leaf(newest.body), state_root=build_tree(store).root))
-        nodes = _above(store, newest.leaf, block_leaf(body))
-    finally:
-        store.close()
-    with closing(apsw.Connection(str(home.ledger / LEDGER_FILE))) as connection, connection:
-        connection.execute("UPDATE block SET body=? WHERE height=?", (body, newest.height))
-        for level, position, digest in nodes:
-            connection.execute("UPDATE node SET hash=? WHERE level=? AND position=?", (digest, level, position))
-
-
-def _above(store: LedgerStore, leaf: int, digest: Digest) -> list[tuple[int, int, Digest]]:
-    """The nodes that change with a leaf: its own and those of every complete subtree that holds it."""
-    found, position, size = [(0, leaf, digest)], leaf, store.head().log.size
-    for level in range(1, size.bit_length()):
-        sibling = position ^ 1
-        position >>= 1
-        if (position + 1) << level > size:
-            break
-        other = store.node(level - 1, sibling)
-        digest = node_hash(other, digest) if sibling % 2 == 0 else node_hash(digest, other)
-        found.append((level, position, digest))
-    return found
 
 
 def truncate(path: Path, kept: int) -> None:
