@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 import subprocess
 import time
@@ -18,6 +17,7 @@ import pytest
 
 from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalError
 from cellvow.node.cometbft.answers import encode_commit, encode_header
+from cellvow.node.cometbft.binary import find_engine
 from cellvow.node.cometbft.messages import Commit, Header, RequestEcho, parse_message
 from cellvow.node.cometbft.rpc import EngineRpc
 from cellvow.node.cometbft.server import AbciServer
@@ -125,8 +125,7 @@ def serving_in_thread(application: CounterApplication, path: Path) -> Iterator[S
 @contextmanager
 def running_engine(home: Path, socket_path: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     """The engine of one fresh validator, stopped at the end."""
-    command = shutil.which("cometbft")
-    assert command is not None
+    command = str(find_engine(os.environ).path)
     subprocess.run([command, "init", "--home", str(home)], check=True, capture_output=True, timeout=DEADLINE_S)
     options = [
         f"--proxy_app=unix://{socket_path}",

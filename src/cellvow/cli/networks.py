@@ -14,10 +14,11 @@ from cellvow.cli.answer import Answer, Table, print_lines, reporter
 from cellvow.cli.command import Options, command, make_app
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.network_members import add_member_commands
-from cellvow.core.primitives.errors import OperationalError, VerificationError
+from cellvow.core.primitives.errors import CellvowError, OperationalError, VerificationError
 
 if TYPE_CHECKING:
     from cellvow.node.cometbft.binary import EngineProgram
+    from cellvow.node.cometbft.member import MemberHome
     from cellvow.workspace.network import MemberState, Network, NetworkPlan, RunningNetwork
 
 app = make_app("A consortium's members: for trial on one machine, or one of them.")
@@ -326,13 +327,21 @@ def _shown(number: int | None) -> str:
 
 def _watch(network: "Network", running: "RunningNetwork") -> None:
     """Say when a member stays down; raises `OperationalError` once all do."""
-    from cellvow.workspace.network import describe_member
-
     told: list[str] = []
     while len(told) < len(network.members):
         time.sleep(WATCH_S)
         for home in network.members:
             if home.label not in told and running.ended(home):
                 told.append(home.label)
-                print_lines([f"{home.label} is down: {describe_member(home).reason}"], to_errors=True)
+                print_lines([f"{home.label} is down: {_why_down(home)}"], to_errors=True)
     raise OperationalError("no member is up any more")
+
+
+def _why_down(home: "MemberHome") -> str:
+    """What its supervisor said last; a member that is taken away while the others run is no reason to end."""
+    from cellvow.workspace.network import describe_member
+
+    try:
+        return describe_member(home).reason or "it was stopped"
+    except CellvowError as error:
+        return str(error)

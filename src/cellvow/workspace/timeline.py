@@ -62,7 +62,8 @@ class Timeline:
             with self._connection as connection:
                 connection.executemany("INSERT OR IGNORE INTO place VALUES(?, ?, ?)", places)
                 connection.executemany("INSERT OR IGNORE INTO short VALUES(?, ?)", codes)
-                connection.execute("UPDATE followed SET height=?", (block.height,))
+                # Another follower may be further already.
+                connection.execute("UPDATE followed SET height=max(height, ?)", (block.height,))
 
     def recorded(self, store: LedgerStore, *subjects: str) -> list[Recorded]:
         """The accepted messages about any of the subjects, in the order of the log."""

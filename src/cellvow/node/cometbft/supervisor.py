@@ -288,6 +288,8 @@ def is_supervised(folder: Path) -> bool:
     try:
         with _lock(folder, fcntl.LOCK_SH):
             return False
+    except FileNotFoundError:
+        return False  # the member's folder was taken away
     except BlockingIOError:
         return True
 

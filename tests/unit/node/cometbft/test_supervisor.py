@@ -397,3 +397,9 @@ def test_a_folder_without_a_member_is_told_in_a_sentence(tmp_path: Path, capsys:
     assert "holds no member" in capsys.readouterr().err
     assert 2 == main([])
     assert issubclass(MemberStopped, OperationalError)
+
+
+def test_a_member_that_was_taken_away_is_not_supervised(tmp_path: Path) -> None:
+    """Whoever watches a network goes on when one member's folder is gone."""
+    assert not is_supervised(tmp_path / "gone")
+    assert None is read_report(tmp_path / "gone")
