@@ -27,13 +27,14 @@ TOGETHER = (
     ("p2p.flush_throttle_timeout",),
     ("p2p.max_packet_msg_payload_size",),
     ("p2p.send_rate", "p2p.recv_rate"),
-    ("mempool.recheck",),
     ("tx_index.indexer",),
     ("consensus.timeout_propose",),
 )
 """The settings that could matter under load, each left to the engine; rates belong together."""
 ONE_PEER = "mempool.experimental_max_gossip_connections_to_persistent_peers"
 """The engine's own value is ours, so its opposite is tried: each engine passes transactions on to one peer only."""
+RECHECK = "mempool.recheck"
+"""Here too: the opposite never asks again about what waits."""
 THREADS = "GOMAXPROCS"
 
 
@@ -76,8 +77,9 @@ def derive_choices(defaults: str) -> list[Choice]:
             settings = without(settings, name, _own(document, name))
         other = _own(document, names[0])
         choices.append(Choice(names, _text(ours[names[0]]), _text(other), Plan(LEDGER, settings=settings)))
-    one_peer = Plan(LEDGER, settings=without(PROFILE, ONE_PEER, 1))
-    choices.append(Choice((ONE_PEER,), _text(ours[ONE_PEER]), "1", one_peer))
+    for name, opposite in ((ONE_PEER, 1), (RECHECK, False)):
+        plan = Plan(LEDGER, settings=without(PROFILE, name, opposite))
+        choices.append(Choice((name,), _text(ours[name]), _text(opposite), plan))
     choices.append(Choice((THREADS,), str(MAX_PROCS), "the machine's cores", Plan(LEDGER, threads=None)))
     return choices
 

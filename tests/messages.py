@@ -19,7 +19,6 @@ from cellvow.core.contracts.custody import (
     AcceptHandover,
     DeclineHandover,
     OfferHandover,
-    RegisterName,
     WithdrawHandover,
 )
 from cellvow.core.contracts.governance import CastVote, Propose, WithdrawProposal
@@ -31,6 +30,7 @@ from cellvow.core.contracts.recovery import (
     OpenRecovery,
     VetoRecovery,
 )
+from cellvow.core.contracts.register import RegisterName
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.signature import sign
 from tests.world import CHAIN_ID, DAY_MS, GENESIS_MS, Signer, make_signer

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from types import TracebackType
 
 BALLAST = "ballast"
-RULESET_2 = "RULESETS = {1: _ruleset(1, *_FIRST), 2: _ruleset(2, *_FIRST, recovery.CONTRACT)}"
+OLDER = "\n\nRULESETS = {1: RULESETS[1]}\nNEWEST = 1\n"
 CHUNK_READ = "return read_chunk(self._folder, height, index)"
 
 
@@ -61,10 +61,9 @@ def shifted(seconds: int) -> dict[str, str]:
 
 
 def build_without_ruleset_2(folder: Path) -> dict[str, str]:
-    """The environment of processes that run an older build: our own, but for its newest ruleset."""
-    place = _copy(folder)
-    _replace(place / "core" / "protocol" / "ruleset.py", RULESET_2, "RULESETS = {1: _ruleset(1, *_FIRST)}")
-    _replace(place / "core" / "protocol" / "ruleset.py", "NEWEST = 2", "NEWEST = 1")
+    """The environment of processes that run an older build: our own, but for every ruleset after the first."""
+    with (_copy(folder) / "core" / "protocol" / "ruleset.py").open("a", encoding="utf-8") as rulesets:
+        rulesets.write(OLDER)
     return _environ(folder)
 
 

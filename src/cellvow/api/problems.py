@@ -5,6 +5,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from cellvow.api.negotiation import choose_language, wants_json
+from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, Malformed, OperationalError, VerificationError
 from cellvow.node.engine import Backpressure
@@ -91,6 +92,8 @@ def derive_refusal(error: CellvowError) -> Refusal:
         return Refusal(
             Problem.REJECTED, detail=as_sentence(str(error)), code=str(int(error.reason)), reason=error.reason.name
         )
+    if isinstance(error, KeptAsClaim):
+        return Refusal(Problem.REJECTED, detail=as_sentence(str(error)), code="contested", reason=error.topic)
     if isinstance(error, Malformed):
         return Refusal(Problem.BAD_REQUEST, detail=as_sentence(str(error)))
     if isinstance(error, Backpressure | LedgerLocked):

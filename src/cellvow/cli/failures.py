@@ -81,6 +81,7 @@ REMEDIES = {
 }
 """What to do next, by the code of the reason; other codes get their family's sentence."""
 
+CLAIM_REMEDY = "Follow it with `cellvow dispute show`, or take it back with `cellvow dispute withdraw`."
 _FAMILY_REMEDIES = {
     ExitCode.DOES_NOT_HOLD: "Do not rely on it. Check that the trust file is the right one, or ask for the proof anew.",
     ExitCode.WRONG_USAGE: "The same command with --help shows how it is used.",
@@ -141,10 +142,14 @@ class Failure:
 
 def describe_failure(error: BaseException) -> Failure:
     """The failure that an error is; an error that is none of ours is a fault of this program."""
+    from cellvow.core.ledger.outcome import KeptAsClaim
     from cellvow.core.ledger.rejection import NotIncludable, Rejected
 
     if isinstance(error, Rejected | NotIncludable):
         return _refusal(error)
+    if isinstance(error, KeptAsClaim):
+        kept = {"battery": error.battery, "opener": error.opener, "reference": error.reference, "topic": error.topic}
+        return Failure(ExitCode.REFUSED, str(error), CLAIM_REMEDY, {"contested": kept})
     code = _exit_code(error)
     details: dict[str, object] = {}
     if isinstance(error, VerificationError):
@@ -199,7 +204,10 @@ def _is_storage_error(error: BaseException) -> bool:
 
 def _refusal(error: "Rejected | NotIncludable") -> Failure:
     code = int(error.reason)
-    details = {"code": code, "rule": error.rule, "facts": dict(error.facts)}
+    details: dict[str, object] = {"code": code, "rule": error.rule, "facts": dict(error.facts)}
+    article = getattr(error, "article", None)
+    if article is not None:
+        details["article"] = article
     remedy = REMEDIES.get(code, _FAMILY_REMEDIES[ExitCode.REFUSED])
     return Failure(ExitCode.REFUSED, str(error), remedy, details)
 

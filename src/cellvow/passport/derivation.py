@@ -121,7 +121,7 @@ def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:
     return Backfill(
         evidence_class=record.backfill.evidence_class,
         basis=record.backfill.basis,
-        source=_source(ledger, record.provenance),
+        source=_source(ledger, record.born or record.provenance),
         corrected=isinstance(before, RegisterBattery) and before.backfill != record.backfill,
     )
 
@@ -178,7 +178,7 @@ def _model_facts(ledger: Ledger, record: BatteryRecord) -> tuple[Fact, ...]:
 
 
 def _identity_facts(ledger: Ledger, record: BatteryRecord, *, with_facility: bool) -> tuple[Fact, ...]:
-    source, before = _source(ledger, record.provenance), _corrected_message(ledger, record.corrects)
+    source, before = _source(ledger, record.born or record.provenance), _corrected_message(ledger, record.corrects)
     names = ("manufactured_on", "facility") if with_facility else ("manufactured_on",)
     maker = Fact("maker", _name(ledger, record.organisation), None, source)
     return (maker, *(_fact(name, None, getattr(record, name), source, before) for name in names))

@@ -109,6 +109,7 @@ def open_message(inclusion: Inclusion, envelope: Envelope) -> dict[str, Json]:
 def require_accepted(inclusion: Inclusion) -> None:
     """Refuse a statement that the ledger rejected."""
     outcome = parse_outcome(inclusion.outcome)
+    require(not outcome.is_contested, "the ledger kept it as a claim against its registers: it changed none of them")
     reason = outcome.reason
     require(outcome.is_accepted, f"the ledger rejected it with code {0 if reason is None else int(reason)}")
 

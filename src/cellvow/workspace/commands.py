@@ -20,7 +20,7 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeKey, possession_bytes
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.key import key_record_key, parse_sequence_record, sequence_record_key
-from cellvow.core.ledger.outcome import parse_outcome
+from cellvow.core.ledger.outcome import KeptAsClaim, Outcome, parse_outcome
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
@@ -63,19 +63,31 @@ class Declaration:
 
 
 def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Receipted:
-    """Submit a statement and wait until it is committed; raises the first rejection that is not another's fault."""
+    """Submit a statement and wait until it is committed; raises the first rejection that is not another's fault.
+
+    Raises `KeptAsClaim` where nothing was rejected, and a message was kept as a claim against the registers.
+    """
     try:
         receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
     except NotIncludable:
         workspace.sequences.resolve(signed.kid, signed.sequence)  # refused, and the signer knows: not to be sent again
         raise
     workspace.sequences.resolve(signed.kid, signed.sequence)
-    rejected = [outcome for outcome in map(parse_outcome, receipted.outcomes) if outcome.reason is not None]
+    outcomes = [parse_outcome(outcome) for outcome in receipted.outcomes]
+    rejected = [outcome for outcome in outcomes if outcome.reason is not None]
     causes = [outcome for outcome in rejected if outcome.reason is not Reason.BATCH_ABORTED]
     for outcome in (*causes, *rejected):
         if outcome.reason is not None:
             raise Rejected(outcome.reason, **dict(outcome.facts))
+    for outcome in outcomes:
+        if outcome.is_contested:
+            raise _claim(outcome)
     return receipted
+
+
+def _claim(outcome: Outcome) -> KeptAsClaim:
+    opened = outcome.events[-1]
+    return KeptAsClaim(*(str(opened[name]) for name in ("battery", "opener", "reference", "topic")))
 
 
 def submit_message(
@@ -167,16 +179,28 @@ def register_battery(
 
 
 def offer_handover(
-    session: LedgerSession, workspace: Workspace, battery: str, addressee: str, registers: Sequence[str]
+    session: LedgerSession,
+    workspace: Workspace,
+    battery: str,
+    addressee: str,
+    registers: Sequence[str],
+    *,
+    claim: bool = False,
 ) -> Receipted:
-    """Offer registers of a battery to another member, fenced by the versions seen now."""
+    """Offer registers of a battery to another member, fenced by the versions seen now.
+
+    Where another organisation is registered nothing is signed, unless one wants to `claim` the register before all.
+    """
     ordered = tuple(sorted(dict.fromkeys(registers)))
     versions = []
     for register in ordered:
         value = session.engine.state.get(register_key(register, battery))
         if value is None:
             raise OperationalError(f"{battery} is not on this ledger")
-        versions.append(decode_record(RegisterRecord, value).version)
+        record = decode_record(RegisterRecord, value)
+        if record.organisation != workspace.organisation and not claim:
+            raise Rejected(Reason.NOT_IN_THE_REGISTER, register=register)
+        versions.append(record.version)
     message = OfferHandover(
         battery=battery,
         addressee=addressee,

@@ -95,6 +95,7 @@ class MessageView:
     type: str
     subject: str
     accepted: bool
+    contested: bool = False
     events: tuple[str, ...] = ()
     code: int | None = None
     reason: str | None = None
@@ -290,7 +291,10 @@ def _message(stored: StoredStatement, index: int, ruleset: Ruleset) -> MessageVi
     outcome = parse_outcome(stored.outcomes[index])
     if outcome.reason is None:
         events = tuple(str(event["type"]) for event in outcome.events)
-        return MessageView(index=index, type=kind, subject=subject, accepted=True, events=events)
+        claimed = outcome.is_contested
+        return MessageView(
+            index=index, type=kind, subject=subject, accepted=not claimed, contested=claimed, events=events
+        )
     reason = outcome.reason
     return MessageView(
         index=index,

@@ -19,7 +19,7 @@ from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
 from cellvow.passport.derivation import Recorded
 from cellvow.passport.short_code import derive_short_code
 
-FORMAT = 2
+FORMAT = 3
 _TABLES = """
 CREATE TABLE place(subject TEXT NOT NULL, leaf INTEGER NOT NULL, message INTEGER NOT NULL,
     PRIMARY KEY(subject, leaf, message)) WITHOUT ROWID;
@@ -133,7 +133,7 @@ def _batteries(subjects: Iterable[str]) -> list[BatteryId]:
 
 
 def _subjects(stored: StoredStatement, block: StoredBlock) -> list[tuple[str, int]]:
-    return [(message.subject, index) for index, message, _ in _accepted(stored, block)]
+    return [(one, index) for index, message, _ in _accepted(stored, block) for one in message.concerns]
 
 
 def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:

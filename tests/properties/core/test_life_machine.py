@@ -14,8 +14,8 @@ from msgspec.structs import replace
 from cellvow.core.contracts.attestation import AttestationRecord, attestation_key, derive_state
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.custody import OfferRecord, RegisterName, offer_key
-from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
+from cellvow.core.contracts.custody import OfferRecord, offer_key
+from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
 from cellvow.core.ledger.state import reference_root
 from cellvow.core.ledger.statement import Statement
 from tests import messages

@@ -150,7 +150,7 @@ def test_each_choice_leaves_out_one_setting_and_nothing_else() -> None:
         threads = () if choice.plan.threads == MAX_PROCS else ("GOMAXPROCS",)
 
         assert choice.names == (*changed, *threads)
-    assert len(TOGETHER) + 2 == len(choices)
+    assert len(TOGETHER) + 3 == len(choices)
 
 
 def test_a_choice_of_a_setting_that_is_gone_is_refused() -> None:

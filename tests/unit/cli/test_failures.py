@@ -12,6 +12,8 @@ import pytest
 import typer
 
 from cellvow.cli.failures import MEANINGS, ExitCode, WrongUsage, describe_failure, failures_translated
+from cellvow.core.contracts.contract import Contested
+from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.errors import (
     CellvowError,
@@ -152,4 +154,20 @@ def test_no_family_of_errors_is_forgotten() -> None:
     mapped = {type(make()) for make, _ in FAMILIES.values()}
 
     assert ExitCode.FAULT is describe_failure(NewFamily("x")).exit_code
-    assert set(CellvowError.__subclasses__()) - {NewFamily} - mapped <= {Rejected.__mro__[1]}
+    inside = {NewFamily, Contested}  # what a contract raises and the protocol catches never comes this far
+    assert set(CellvowError.__subclasses__()) - inside - mapped <= {Rejected.__mro__[1], KeptAsClaim}
+
+
+def test_a_claim_that_was_kept_names_its_dispute() -> None:
+    """It is no fault of the program, and what to do next is said."""
+    failure = describe_failure(KeptAsClaim("01/09506000134376/21/PACK-1", "thief", "CLAIM-1", "cloned_serial"))
+
+    assert ExitCode.REFUSED is failure.exit_code
+    assert "dispute CLAIM-1" in failure.reason
+    assert "cellvow dispute show" in failure.remedy
+    assert failure.details["contested"] == {
+        "battery": "01/09506000134376/21/PACK-1",
+        "opener": "thief",
+        "reference": "CLAIM-1",
+        "topic": "cloned_serial",
+    }

@@ -7,6 +7,7 @@ import msgspec
 from cellvow.core.contracts.contract import (
     WORLD,
     Battery,
+    Contested,
     Context,
     Contract,
     Count,
@@ -19,7 +20,7 @@ from cellvow.core.contracts.contract import (
     require,
 )
 from cellvow.core.contracts.organisation import require_role
-from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
+from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY, get_register, put_register
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
@@ -29,9 +30,15 @@ CATEGORIES = ("ev", "lmt", "industrial", "sli", "portable")
 STATUSES = ("original", "repurposed", "re-used", "remanufactured", "waste")
 """Battery status of Regulation (EU) 2023/1542 Annex XIII point 4."""
 
+CONTESTS_SINCE = 3
+"""The first ruleset that keeps what a message claims against the registers, instead of rejecting it."""
+
 _DAYS_OF_MONTHS = (31, 28, 31, 30, 31, 30, 31, 31, 30, 31, 30, 31)
 
 Category = Literal["ev", "lmt", "industrial", "sli", "portable"]
+VoidingCause = Literal[
+    "parts_changed", "repaired", "repurposed", "re-used", "remanufactured", "incident", "decision", "ended"
+]
 Day = Annotated[str, msgspec.Meta(pattern=r"^[12][0-9]{3}-(0[1-9]|1[0-2])-(0[1-9]|[12][0-9]|3[01])\Z")]
 
 
@@ -65,7 +72,11 @@ class Backfill(Schema, frozen=True, kw_only=True):
 
 
 class BatteryRecord(Record, frozen=True, kw_only=True):
-    """`battery/ID`. `epoch` grows with everything that voids earlier tests: certificates name the one they rest on."""
+    """`battery/ID`. `epoch` grows with everything that voids earlier tests: certificates name the one they rest on.
+
+    `part_of` is the unit it is built into; once it has `ceased` nothing is done with it any more. `born` is where the
+    facts of its birth stem from, once something later has changed the record.
+    """
 
     battery: Battery
     organisation: str
@@ -75,9 +86,18 @@ class BatteryRecord(Record, frozen=True, kw_only=True):
     status: Literal["original", "repurposed", "re-used", "remanufactured", "waste"]
     epoch: Count = 0
     part_of: Battery | None = None
-    parts: tuple[Battery, ...] = ()
+    ceased: Literal["succeeded", "recycled", "destroyed"] | None = None
+    born: Provenance | None = None
     backfill: Backfill | None = None
     corrects: Provenance | None = None
+
+
+class VoidingRecord(Record, frozen=True, kw_only=True):
+    """`voiding/ID/EPOCH`: what ended the epoch, and so voided the certificates that rest on it."""
+
+    battery: Battery
+    epoch: Count
+    cause: VoidingCause
 
 
 # Messages
@@ -129,12 +149,40 @@ def battery_key(battery: str) -> str:
     return f"battery/{battery}"
 
 
-def get_battery(context: Context, battery: str) -> BatteryRecord:
-    """The battery, or `Rejected`."""
+def voiding_key(battery: str, epoch: int) -> str:
+    """Where the cause that ended an epoch lies in the state map."""
+    return f"voiding/{battery}/{epoch}"
+
+
+def find_battery(context: Context, battery: str) -> BatteryRecord:
+    """The battery, whether it has ceased or not, or `Rejected`."""
     record = context.get(BatteryRecord, battery_key(battery))
     if record is None:
         raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
     return record
+
+
+def get_battery(context: Context, battery: str) -> BatteryRecord:
+    """The battery, to do something with it; `Rejected`, or `Contested` where it is dead by the record."""
+    record = find_battery(context, battery)
+    require(record.ceased != "succeeded", Reason.UNIT_SUCCEEDED, battery=battery)
+    if record.ceased is not None:
+        raise Contested("dead_identifier", battery, get_register(context, RESPONSIBILITY, battery).organisation)
+    return record
+
+
+def void_tests(context: Context, record: BatteryRecord, cause: VoidingCause) -> BatteryRecord:
+    """The battery in its next epoch, for the caller to write; why the last one ended is kept."""
+    ended = VoidingRecord(provenance=context.provenance, battery=record.battery, epoch=record.epoch, cause=cause)
+    context.put(voiding_key(record.battery, record.epoch), ended)
+    return change_battery(context, record, epoch=record.epoch + 1)
+
+
+def change_battery(context: Context, record: BatteryRecord, **changes: object) -> BatteryRecord:
+    """The battery with these changes, for the caller to write; where its birth stems from stays known."""
+    born = record.provenance if record.born is None else record.born
+    later = {"born": born, "provenance": context.provenance, "version": record.version + 1}
+    return msgspec.structs.replace(record, **later, **changes)
 
 
 def require_day(day: str) -> None:
@@ -150,6 +198,13 @@ def require_plausible(message: RegisterModel) -> None:
     in_order = message.voltage_min_mv < message.voltage_max_mv
     in_order = in_order and message.voltage_min_mv <= message.nominal_voltage_mv <= message.voltage_max_mv
     require(in_order and message.rated_capacity_mah > 0, Reason.IMPLAUSIBLE_MODEL)
+
+
+def _require_no_clone(context: Context, message: RegisterBattery) -> None:
+    """Raise `Contested` where another organisation has registered this very battery, whoever of the two came first."""
+    known = context.get(BatteryRecord, battery_key(message.battery))
+    if known is not None and known.organisation != context.organisation and context.ruleset >= CONTESTS_SINCE:
+        raise Contested("cloned_serial", message.battery, known.organisation)
 
 
 # Handlers
@@ -170,6 +225,7 @@ def _register_battery(context: Context, message: RegisterBattery) -> list[Event]
     require_day(message.manufactured_on)
     gtin = derive_model_id(message.battery)
     require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
+    _require_no_clone(context, message)
     model = context.get(ModelRecord, model_key(gtin))
     if model is None:
         raise Rejected(Reason.UNKNOWN_MODEL, gtin=gtin)
@@ -178,15 +234,7 @@ def _register_battery(context: Context, message: RegisterBattery) -> list[Event]
     require(context.get_bytes(key) is None, Reason.BATTERY_EXISTS, battery=message.battery)
     context.put(key, derive_battery(context, message))
     for register in REGISTERS:
-        context.put(
-            register_key(register, message.battery),
-            RegisterRecord(
-                battery=message.battery,
-                organisation=context.organisation,
-                since_ms=context.time_ms,
-                provenance=context.provenance,
-            ),
-        )
+        put_register(context, register, message.battery, context.organisation)
     return [_birth_event(message)]
 
 

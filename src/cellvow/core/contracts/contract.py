@@ -1,18 +1,19 @@
 """What every contract is: messages with circles, records with provenance, and the context a handler gets.
 
 A contract module reads: records, messages, rules, handlers - in that order. A handler takes a `Context` and one
-message, reads and puts records, and returns the events it records; it raises `Rejected` when a rule is broken.
+message, reads and puts records, and returns the events it records; it raises `Rejected` when a rule is broken, and
+`Contested` when the message claims what the registers deny.
 """
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, TypeVar
+from typing import Annotated, Any, Literal, TypeVar
 
 import msgspec
 
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.errors import fail
+from cellvow.core.primitives.errors import CellvowError, fail
 from cellvow.core.primitives.identifier import (
     BATTERY_PATTERN,
     GTIN_PATTERN,
@@ -42,6 +43,12 @@ class Schema(msgspec.Struct, frozen=True, forbid_unknown_fields=True, omit_defau
     """A closed part of a message. A field left out is absent; there is no second spelling for it."""
 
 
+class Committed(Schema, frozen=True, kw_only=True):
+    """A text or a document that stays with who has it; the ledger keeps the commitment to it."""
+
+    commitment: Annotated[Hash, GRANTED]
+
+
 class Message(Schema, frozen=True, tag=True, tag_field="type", kw_only=True):
     """An order in the imperative; `subject` is what the envelope must name."""
 
@@ -49,6 +56,11 @@ class Message(Schema, frozen=True, tag=True, tag_field="type", kw_only=True):
     def subject(self) -> str:
         """What the message is about."""
         fail(f"{type(self).__name__} does not say what it is about")
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """Everything whose history it belongs to: its subject, and what else its records may stem from."""
+        return (self.subject,)
 
 
 class Provenance(Schema, frozen=True, kw_only=True):
@@ -64,6 +76,23 @@ class Record(Schema, frozen=True, kw_only=True):
 
     provenance: Provenance
     version: Count = 1
+
+
+Contest = Literal["cloned_serial", "dead_identifier", "counter_backwards", "health_risen", "part_elsewhere", "not_held"]
+"""What a message may claim against the registers."""
+
+
+class Contested(CellvowError):
+    """A message claims what the registers deny: it does nothing, and the claim is kept for an arbiter.
+
+    `respondent` is the organisation whose entry it speaks against; None where nobody is registered.
+    """
+
+    def __init__(self, about: Contest, battery: str, respondent: str | None) -> None:
+        self.about: Contest = about
+        self.battery = battery
+        self.respondent = respondent
+        super().__init__(f"the registers say otherwise of {battery}: {about}")
 
 
 MessageType = TypeVar("MessageType", bound=Message)

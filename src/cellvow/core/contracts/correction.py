@@ -21,7 +21,7 @@ from cellvow.core.contracts.battery import (
     RegisterModel,
     battery_key,
     derive_model,
-    get_battery,
+    find_battery,
     model_key,
     require_day,
     require_plausible,
@@ -73,7 +73,8 @@ def _get_corrected(context: Context, message: CorrectStatement, record_type: typ
     if record is None:
         raise Rejected(Reason.NOT_THE_CURRENT_STATEMENT)
     require(_owner(record) == context.organisation, Reason.NOT_YOUR_STATEMENT)
-    stems = (record.provenance.statement, record.provenance.index) == (named.statement, named.index)
+    stated = getattr(record, "born", None) or record.provenance
+    stems = (stated.statement, stated.index) == (named.statement, named.index)
     require(stems, Reason.NOT_THE_CURRENT_STATEMENT, statement=named.statement)
     return record
 
@@ -126,7 +127,8 @@ def _correct_battery(context: Context, message: CorrectStatement, replacement: R
         provenance=context.provenance,
         version=old.version + 1,
         epoch=old.epoch + 1,  # certificates rest on the registration as it stood: they are invalidated
-        corrects=old.provenance,
+        born=None,
+        corrects=old.born or old.provenance,
     )
     stated = ("manufactured_on", "facility", "backfill")
     require(any(getattr(new, name) != getattr(old, name) for name in stated), Reason.NOTHING_CHANGES)
@@ -141,7 +143,7 @@ def _correct_attestation(context: Context, message: CorrectStatement, replacemen
     require(replacement.supersedes is None, Reason.MALFORMED_MESSAGE, field="supersedes")
     require_sound(context, replacement)
     new = msgspec.structs.replace(
-        derive_attestation(context, replacement, get_battery(context, replacement.battery)),
+        derive_attestation(context, replacement, find_battery(context, replacement.battery)),
         epoch=old.epoch,  # a correction does not bring back what a later event invalidated
         version=old.version + 1,
         corrects=old.provenance,

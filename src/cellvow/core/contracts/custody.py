@@ -5,11 +5,12 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from cellvow.core.contracts.battery import get_battery
+from cellvow.core.contracts.battery import CONTESTS_SINCE, get_battery
 from cellvow.core.contracts.contract import (
     MEMBERS,
     WORLD,
     Battery,
+    Contested,
     Context,
     Contract,
     Count,
@@ -19,13 +20,12 @@ from cellvow.core.contracts.contract import (
     require,
     require_version,
 )
+from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.organisation import get_organisation
-from cellvow.core.contracts.register import RegisterRecord, register_key
+from cellvow.core.contracts.register import RegisterName, RegisterRecord, get_register, register_key
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.errors import fail
 
-RegisterName = Literal["custody", "ownership", "responsibility"]
 OPEN, ACCEPTED, DECLINED, WITHDRAWN = "open", "accepted", "declined", "withdrawn"
 
 
@@ -89,13 +89,6 @@ def offer_key(battery: str) -> str:
     return f"offer/{battery}"
 
 
-def _get_register(context: Context, register: str, battery: str) -> RegisterRecord:
-    record = context.get(RegisterRecord, register_key(register, battery))
-    if record is None:
-        fail(f"battery {battery} is registered without a {register} record")
-    return record
-
-
 def _get_open_offer(context: Context, message: _Answer) -> OfferRecord:
     offer = context.get(OfferRecord, offer_key(message.battery))
     if offer is None or offer.state != OPEN:
@@ -109,11 +102,18 @@ def _close(context: Context, offer: OfferRecord, state: Literal["accepted", "dec
     context.put(offer_key(offer.battery), closed)
 
 
+def _contest(context: Context, battery: str, record: RegisterRecord) -> None:
+    """Who names the version that stands knows who is registered, and disputes it; an outdated one is a lost race."""
+    if context.ruleset >= CONTESTS_SINCE:
+        raise Contested("not_held", battery, record.organisation)
+
+
 # Handlers
 
 
 def _offer(context: Context, message: OfferHandover) -> list[Event]:
-    get_battery(context, message.battery)
+    unit = get_battery(context, message.battery)
+    require(unit.part_of is None, Reason.PART_OF_ANOTHER, battery=unit.part_of or "")
     require(message.addressee != context.organisation, Reason.OFFER_TO_ONESELF)
     addressee = get_organisation(context, message.addressee)
     require(addressee is not None, Reason.UNKNOWN_ORGANISATION, organisation=message.addressee)
@@ -121,9 +121,12 @@ def _offer(context: Context, message: OfferHandover) -> list[Event]:
     paired = len(message.registers) == len(message.versions)
     require(ordered and paired, Reason.MALFORMED_MESSAGE, field="registers")
     for register, version in zip(message.registers, message.versions, strict=True):
-        record = _get_register(context, register, message.battery)
+        record = get_register(context, register, message.battery)
+        if record.organisation != context.organisation and record.version == version:
+            _contest(context, message.battery, record)
         require(record.organisation == context.organisation, Reason.NOT_IN_THE_REGISTER, register=register)
         require_version(record, version)
+        require_movable(context, register, message.battery)
     latest = context.get(OfferRecord, offer_key(message.battery))
     require(latest is None or latest.state != OPEN, Reason.OFFER_OPEN, battery=message.battery)
     offer = OfferRecord(
@@ -143,7 +146,8 @@ def _accept(context: Context, message: AcceptHandover) -> list[Event]:
     offer = _get_open_offer(context, message)
     require(offer.addressee == context.organisation, Reason.NOT_THE_ADDRESSEE)
     for register in offer.registers:
-        record = _get_register(context, register, message.battery)
+        record = get_register(context, register, message.battery)
+        require_movable(context, register, message.battery)
         require(record.organisation == offer.offerer, Reason.NOT_IN_THE_REGISTER, register=register)
         moved = msgspec.structs.replace(
             record,

@@ -1,7 +1,8 @@
-"""What became of a message: accepted with the events recorded, or rejected with its reason.
+"""What became of a message: accepted with the events recorded, rejected with its reason, or contested.
 
-`{"events":[{"battery":"01/..","type":"BatteryRegistered"}],"result":"accepted"}` or
-`{"code":504,"facts":{},"result":"rejected"}`, both canonical JSON.
+`{"events":[{"battery":"01/..","type":"BatteryRegistered"}],"result":"accepted"}`,
+`{"code":504,"facts":{},"result":"rejected"}`, or `"contested"` with the events of the dispute it opened, all
+canonical JSON. A contested message did not do what it ordered; what it claims is kept, and an arbiter decides.
 """
 
 from collections.abc import Sequence
@@ -10,27 +11,29 @@ from dataclasses import dataclass
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.digest import Digest, domain_digest
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
-from cellvow.core.primitives.errors import Malformed
+from cellvow.core.primitives.errors import CellvowError, Malformed
 from cellvow.core.primitives.merkle import leaf_hash, tree_root
 
 Event = dict[str, Json]
 """A recorded event: its `type` in the past tense, and the identifiers it concerns."""
 
+ACCEPTED, CONTESTED = "accepted", "contested"
 OUTCOME_DOMAIN = "cellvow/outcome/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Accepted with `events`, or rejected for `reason` with its `facts`."""
+    """Accepted with `events`, contested with the `events` of its dispute, or rejected for `reason` with its `facts`."""
 
     events: tuple[Event, ...] = ()
     reason: Reason | None = None
     facts: tuple[tuple[str, Json], ...] = ()
+    is_contested: bool = False
 
     @property
     def is_accepted(self) -> bool:
-        """Whether the message changed the state."""
-        return self.reason is None
+        """Whether the message did what it ordered."""
+        return self.reason is None and not self.is_contested
 
     @classmethod
     def of_rejection(cls, rejected: Rejected) -> "Outcome":
@@ -38,10 +41,25 @@ class Outcome:
         return cls(reason=rejected.reason, facts=tuple(sorted(rejected.facts.items())))
 
 
+class KeptAsClaim(CellvowError):
+    """The message claims what the registers deny: it changed none of them, and opened a dispute for an arbiter."""
+
+    def __init__(self, battery: str, opener: str, reference: str, topic: str) -> None:
+        self.battery = battery
+        self.opener = opener
+        self.reference = reference
+        self.topic = topic
+        super().__init__(
+            f"the registers say otherwise of {battery} ({topic}): nothing was changed, and what you claim is kept as "
+            f"dispute {reference}"
+        )
+
+
 def encode_outcome(outcome: Outcome) -> bytes:
     """Canonical bytes of an outcome."""
     if outcome.reason is None:
-        return encode_document({"events": list(outcome.events), "result": "accepted"})
+        result = CONTESTED if outcome.is_contested else ACCEPTED
+        return encode_document({"events": list(outcome.events), "result": result})
     return encode_document({"code": int(outcome.reason), "facts": dict(outcome.facts), "result": "rejected"})
 
 
@@ -49,10 +67,11 @@ def parse_outcome(data: bytes) -> Outcome:
     """The outcome of canonical bytes; raises `Malformed`."""
     document = parse_object(data)
     names, events, facts, code = sorted(document), document.get("events"), document.get("facts"), document.get("code")
-    if names == ["events", "result"] and document["result"] == "accepted" and isinstance(events, list):
-        return Outcome(events=tuple(_event(event) for event in events))
+    if names == ["events", "result"] and document["result"] in (ACCEPTED, CONTESTED) and isinstance(events, list):
+        is_contested = document["result"] == CONTESTED
+        return Outcome(events=tuple(_event(event) for event in events), is_contested=is_contested)
     if names != ["code", "facts", "result"] or document["result"] != "rejected" or not isinstance(facts, dict):
-        raise Malformed("the outcome is neither an acceptance nor a rejection")
+        raise Malformed("the outcome is no acceptance, no rejection and no contested claim")
     if type(code) is not int or code not in list(Reason):
         raise Malformed(f"code {code} is unknown to this version of the software")
     return Outcome(reason=Reason(code), facts=tuple(sorted(facts.items())))

@@ -55,6 +55,13 @@ class Reason(IntEnum):
     NO_OPEN_OFFER = 505
     NOT_THE_ADDRESSEE = 506
     NOT_THE_OFFERER = 507
+    REGISTER_DISPUTED = 508
+    PART_OF_ANOTHER = 509
+    NOT_FOR_WASTE = 510
+    NOT_ORPHANED = 511
+    NO_OPEN_TAKEOVER = 512
+    TAKEOVER_OPEN = 513
+    NOTICE_RUNNING = 514
     ATTESTATION_EXISTS = 601
     UNKNOWN_ATTESTATION = 602
     OUTSIDE_ACCREDITATION = 603
@@ -99,6 +106,44 @@ class Reason(IntEnum):
     APPROVED_ALREADY = 1107
     LOCK_NOT_RUNNING = 1108
     TIME_LOCK = 1109
+    NOT_THE_HOLDER = 1201
+    ALREADY_INSTALLED = 1202
+    NOT_INSTALLED = 1203
+    WRONG_DOCUMENT_VERSION = 1204
+    WORK_EXISTS = 1205
+    DAY_OUT_OF_RANGE = 1206
+    INCIDENT_EXISTS = 1207
+    UNKNOWN_INCIDENT = 1208
+    SOFTWARE_UNCHANGED = 1209
+    PART_OF_ITSELF = 1301
+    TREE_TOO_DEEP = 1302
+    TOO_MANY_PARTS = 1303
+    PARTS_TOO_HEAVY = 1304
+    NOT_ITS_PART = 1305
+    MODEL_NOT_DESCRIBED = 1306
+    MODEL_DESCRIBED = 1307
+    WRONG_LEVEL = 1308
+    TOO_MANY_CELLS = 1309
+    WRONG_STATUS = 1401
+    UNIT_SUCCEEDED = 1402
+    BALANCE_EXCEEDED = 1403
+    STILL_INSTALLED = 1404
+    STILL_HAS_PARTS = 1405
+    NOT_RESPONSIBLE = 1406
+    NAMED_TWICE = 1407
+    DISPUTE_EXISTS = 1501
+    UNKNOWN_DISPUTE = 1502
+    DISPUTE_NOT_OPEN = 1503
+    NOT_A_PARTY = 1504
+    NOT_THE_ARBITER = 1505
+    TOO_MANY_DISPUTES = 1506
+    NO_SETTLEMENT = 1507
+    WRONG_EFFECT = 1508
+    TOO_MANY_POSITIONS = 1509
+    NOTHING_HELD = 1601
+    SAME_SIGNER = 1602
+    TOO_MANY_HELD = 1603
+    WRONG_SIGNING_RULE = 1604
 
 
 RULES: dict[Reason, str] = {
@@ -188,8 +233,62 @@ RULES: dict[Reason, str] = {
     Reason.APPROVED_ALREADY: "the guardian has approved this recovery already, or enough have",
     Reason.LOCK_NOT_RUNNING: "not enough guardians have approved: the time lock does not run yet",
     Reason.TIME_LOCK: "the time lock has not ended: until then the owner can veto",
+    Reason.REGISTER_DISPUTED: "a party disputes this register: it moves only when the dispute has ended",
+    Reason.PART_OF_ANOTHER: "the unit is a part of another and goes where that one goes: take it out first",
+    Reason.NOT_FOR_WASTE: "the responsibility for waste passes to a producer, a producer responsibility organisation "
+    "or a waste operator only",
+    Reason.NOT_ORPHANED: "who answers for the unit is there: it is taken over by an offer, not by notice",
+    Reason.NO_OPEN_TAKEOVER: "no notice of a take-over with this version is running",
+    Reason.TAKEOVER_OPEN: "a notice of a take-over is running already",
+    Reason.NOTICE_RUNNING: "the notice has not ended: until then who is registered can object",
+    Reason.NOT_THE_HOLDER: "only who holds the unit may record this",
+    Reason.ALREADY_INSTALLED: "the unit is installed already: record its removal first",
+    Reason.NOT_INSTALLED: "the unit is not installed",
+    Reason.WRONG_DOCUMENT_VERSION: "the versions of a document follow one another without a gap",
+    Reason.WORK_EXISTS: "the organisation has recorded work under this reference already",
+    Reason.DAY_OUT_OF_RANGE: "the day lies before the unit's birth, or after this block",
+    Reason.INCIDENT_EXISTS: "the organisation has reported an incident under this reference already",
+    Reason.UNKNOWN_INCIDENT: "no open incident is recorded under this reference",
+    Reason.SOFTWARE_UNCHANGED: "this version of the software is recorded already",
+    Reason.PART_OF_ITSELF: "a unit cannot be a part of itself, directly or through its parts",
+    Reason.TREE_TOO_DEEP: "parts are nested in at most four levels",
+    Reason.TOO_MANY_PARTS: "the unit would have more parts than the ledger allows",
+    Reason.PARTS_TOO_HEAVY: "the parts would weigh more than the unit they are in",
+    Reason.NOT_ITS_PART: "the unit named is not a part of this one",
+    Reason.MODEL_NOT_DESCRIBED: "the model's level and number of cells are not described yet",
+    Reason.MODEL_DESCRIBED: "the model's level and number of cells are described already",
+    Reason.WRONG_LEVEL: "a cell goes into a module or pack, a module into a pack, and a cell has no parts",
+    Reason.TOO_MANY_CELLS: "the parts would have more cells than the unit they are in",
+    Reason.WRONG_STATUS: "a unit's life does not lead from this status to that one",
+    Reason.UNIT_SUCCEEDED: "the unit has become another one: name its successor",
+    Reason.BALANCE_EXCEEDED: "more mass or more cells would come out of the originals than they have left",
+    Reason.STILL_INSTALLED: "the unit is still installed: record its removal first",
+    Reason.STILL_HAS_PARTS: "the unit still has registered parts: take them out first",
+    Reason.NOT_RESPONSIBLE: "only who answers for the unit may record this",
+    Reason.NAMED_TWICE: "a unit is named twice",
+    Reason.DISPUTE_EXISTS: "the organisation has opened a dispute under this reference, or this claim, already",
+    Reason.UNKNOWN_DISPUTE: "no dispute is recorded under this reference",
+    Reason.DISPUTE_NOT_OPEN: "the dispute has ended",
+    Reason.NOT_A_PARTY: "the signer is not a party of the dispute",
+    Reason.NOT_THE_ARBITER: "the signer is neither the arbiter whom both sides named nor an authority that may step in",
+    Reason.TOO_MANY_DISPUTES: "the organisation, or the unit, has as many open disputes as the ledger allows",
+    Reason.NO_SETTLEMENT: "the other side has proposed no settlement with this version",
+    Reason.WRONG_EFFECT: "a decision or settlement moves registers of this unit between its parties only",
+    Reason.TOO_MANY_POSITIONS: "a side may state its position eight times in one dispute",
+    Reason.NOTHING_HELD: "no message of this statement waits for a second signature of the organisation",
+    Reason.SAME_SIGNER: "the second signature must be another key's than the first",
+    Reason.TOO_MANY_HELD: "the organisation has as many messages waiting for a second signature as the ledger allows",
+    Reason.WRONG_SIGNING_RULE: "a signing rule names messages that an operational key signs, each once and in order",
 }
 """One sentence per reason, in words a signer understands."""
+
+ARTICLES: dict[Reason, str] = {
+    Reason.NOT_FOR_WASTE: "Regulation (EU) 2023/1542, Article 77(7)",
+    Reason.UNIT_SUCCEEDED: "Regulation (EU) 2023/1542, Article 77(6)",
+    Reason.BALANCE_EXCEEDED: "Regulation (EU) 2023/1542, Article 77(6)",
+    Reason.WRONG_STATUS: "Regulation (EU) 2023/1542, Annex XIII point 4",
+}
+"""Where a reason rests on a law rather than on this ledger's own rules: its article."""
 
 
 class _Refusal(CellvowError):
@@ -197,12 +296,18 @@ class _Refusal(CellvowError):
         self.reason = reason
         self.facts = facts
         detail = "".join(f"; {name} {value}" for name, value in sorted(facts.items()))
-        super().__init__(f"{RULES[reason]} (code {int(reason)}{detail})")
+        article = f"; {ARTICLES[reason]}" if reason in ARTICLES else ""
+        super().__init__(f"{RULES[reason]} (code {int(reason)}{article}{detail})")
 
     @property
     def rule(self) -> str:
         """The rule that was broken, as a sentence."""
         return RULES[self.reason]
+
+    @property
+    def article(self) -> str | None:
+        """The article of law behind the rule, if it is not this ledger's own."""
+        return ARTICLES.get(self.reason)
 
 
 class NotIncludable(_Refusal):

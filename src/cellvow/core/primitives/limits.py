@@ -70,3 +70,19 @@ GUARDIANS_MAX = 7
 """Guardians of one organisation."""
 RECOVERY_KEYS_MAX = 4
 """Root keys that one recovery may bring."""
+DISPUTES_OPEN_MAX = 16
+"""Disputes that one organisation may have open, with its claims that were dismissed of late."""
+BATTERY_DISPUTES_MAX = 32
+"""Disputes open over one unit."""
+POSITIONS_MAX = 8
+"""Positions that one side states in one dispute."""
+EVIDENCE_MAX = 16
+"""Commitments to documents under one position."""
+PARTS_MAX = 1_000
+"""Direct parts of one unit."""
+PART_LEVELS_MAX = 4
+"""Levels in which parts are nested."""
+UNITS_NAMED_MAX = 64
+"""Originals, or successors, in one message about a second life."""
+HELD_MAX = 64
+"""Messages of one organisation that wait for a second signature."""

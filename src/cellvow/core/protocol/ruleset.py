@@ -2,7 +2,8 @@
 
 A shipped ruleset never changes; a new behaviour is a new version, activated at a height by vote. 1 is what a first
 release ships: members, keys, batteries and governance; nothing was released before it held all of them, and from here
-on both are fixed. 2 adds the recovery of lost keys.
+on both are fixed. 2 adds the recovery of lost keys. 3 adds what happens after birth - use, parts, second life, end -
+and disputes; from it on a claim against the registers is kept instead of rejected.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cellvow.core.contracts import (
     battery,
     correction,
     custody,
+    dispute,
     governance,
     organisation,
     recovery,
@@ -63,9 +65,15 @@ _FIRST = (
     governance.CONTRACT,
 )
 
-RULESETS = {1: _ruleset(1, *_FIRST), 2: _ruleset(2, *_FIRST, recovery.CONTRACT)}
+_THIRD = (dispute.CONTRACT,)
+
+RULESETS = {
+    1: _ruleset(1, *_FIRST),
+    2: _ruleset(2, *_FIRST, recovery.CONTRACT),
+    3: _ruleset(3, *_FIRST, recovery.CONTRACT, *_THIRD),
+}
 """Every ruleset ever shipped, by version."""
-NEWEST = 2
+NEWEST = 3
 """The newest of them: what a new ledger begins with, and the members of an older one may activate."""
 
 

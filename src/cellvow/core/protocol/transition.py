@@ -12,7 +12,8 @@ from functools import cache
 from typing import Protocol
 
 from cellvow.core.contracts.beginning import genesis_records
-from cellvow.core.contracts.contract import Context, Provenance
+from cellvow.core.contracts.contract import Contested, Context, Message, Provenance
+from cellvow.core.contracts.dispute_file import open_claim
 from cellvow.core.contracts.governance import take_effect
 from cellvow.core.contracts.parameter import get_ruleset_version
 from cellvow.core.ledger.block import Block, check_block
@@ -274,17 +275,19 @@ def require_fresh(read: Read, envelope: Envelope) -> SequenceRecord:
 def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) -> tuple[bytes, ...]:
     """The outcomes of a statement's messages; what they wrote is in `writes`, or dropped as a whole."""
     own: dict[str, bytes] = {}
+    claimed: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
     for index in range(len(statement.messages)):
         context = _context(sitting, own, statement, index, key)
         outcome = _apply_message(sitting, statement, index, key, context)
-        if outcome.is_accepted:
-            own.update(context.writes)
+        own.update(context.writes)
+        if outcome.is_contested:
+            claimed.update(context.writes)
         outcomes.append(outcome)
     if statement.mode == "atomic" and not all(outcome.is_accepted for outcome in outcomes):
         aborted = Outcome(reason=Reason.BATCH_ABORTED)
         outcomes = [aborted if outcome.is_accepted else outcome for outcome in outcomes]
-        own = {}
+        own = claimed  # what was claimed against the registers is kept, whatever it came with
     sitting.writes.update(own)
     return tuple(encode_outcome(outcome) for outcome in outcomes)
 
@@ -303,9 +306,19 @@ def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: Key
             raise Rejected(Reason.KEY_HAS_ENDED, kid=key.kid)
         if not statement.is_batch and message.subject != envelope.subject:
             raise Rejected(Reason.WRONG_SUBJECT, subject=message.subject)
-        return Outcome(events=tuple(ruleset.handlers[type(message)](context, message)))
+        return _order(ruleset, context, message)
     except Rejected as rejected:
+        context.writes.clear()
         return Outcome.of_rejection(rejected)
+
+
+def _order(ruleset: Ruleset, context: Context, message: Message) -> Outcome:
+    """What the message's contract recorded, or the dispute that its claim against the registers opened."""
+    try:
+        return Outcome(events=tuple(ruleset.handlers[type(message)](context, message)))
+    except Contested as claim:
+        context.writes.clear()
+        return Outcome(events=tuple(open_claim(context, claim)), is_contested=True)
 
 
 def _context(sitting: _Sitting, own: dict[str, bytes], statement: Statement, index: int, key: KeyRecord) -> Context:

@@ -141,8 +141,10 @@ export function requireAccepted(encoded, what) {
     const { code } = REJECTED(outcome, what);
     throw new Refused(`${what} is a rejection with code ${code}.`);
   }
-  require(outcome.result === "accepted", `${what} is neither an acceptance nor a rejection.`);
+  const known = outcome.result === "accepted" || outcome.result === "contested";
+  require(known, `${what} is no acceptance, no rejection and no contested claim.`);
   ACCEPTED(outcome, what);
+  require(outcome.result === "accepted", `${what} is a claim against the registers: it changed none of them.`);
 }
 
 // --- Registration of a key, attestation, disclosure (sections 6 and 9) ------------------------------------------

@@ -58,7 +58,7 @@ def test_a_battery_is_born_original_with_its_model_and_no_history() -> None:
     record = world.record(BatteryRecord, battery_key(messages.BATTERY))
 
     assert (record.status, record.gtin, record.epoch, record.version) == (STATUSES[0], messages.GTIN, 0, 1)
-    assert (record.part_of, record.parts, record.backfill, record.corrects) == (None, (), None, None)
+    assert (record.part_of, record.ceased, record.backfill, record.corrects) == (None, None, None, None)
 
 
 def test_a_battery_older_than_its_record_is_born_marked_as_reconstructed() -> None:

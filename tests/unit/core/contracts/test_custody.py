@@ -6,8 +6,8 @@ import pytest
 from msgspec.structs import replace
 
 from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.custody import OfferRecord, RegisterName, offer_key
-from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
+from cellvow.core.contracts.custody import OfferRecord, offer_key
+from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
 from cellvow.core.ledger.rejection import Reason
 from tests import messages
 from tests.world import AUTHORITY, BUYER, CARMAKER, MAKER, World, without_sequences

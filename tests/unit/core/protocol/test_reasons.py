@@ -176,7 +176,9 @@ CASES: dict[Reason, Case] = {
     Reason.UNKNOWN_BATTERY: by(MAKER, messages.declaration(identifier=f"01/{messages.GTIN}/21/NONE")),
     Reason.BAD_IDENTIFIER: by(MAKER, messages.model(BAD_GTIN)),
     Reason.IMPLAUSIBLE_MODEL: by(MAKER, replace(messages.model(messages.OTHER_GTIN), voltage_min_mv=5_000)),
-    Reason.NOT_IN_THE_REGISTER: by(BUYER, messages.offer(CARMAKER, identifier=messages.OTHER_BATTERY)),
+    Reason.NOT_IN_THE_REGISTER: by(
+        BUYER, messages.offer(CARMAKER, versions=(2, 2, 2), identifier=messages.OTHER_BATTERY)
+    ),
     Reason.UNKNOWN_ORGANISATION: by(MAKER, messages.offer("nobody", identifier=messages.OTHER_BATTERY)),
     Reason.OFFER_TO_ONESELF: by(MAKER, messages.offer(MAKER, identifier=messages.OTHER_BATTERY)),
     Reason.OFFER_OPEN: by(MAKER, messages.offer(CARMAKER)),

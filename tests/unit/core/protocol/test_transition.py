@@ -240,7 +240,7 @@ def test_evidence_counts_against_the_size_of_a_block() -> None:
 
 def test_a_chain_under_an_unknown_ruleset_does_not_start() -> None:
     """Software that does not know the rules refuses to judge by others, and says to upgrade."""
-    with pytest.raises(InvalidBlock, match=r"ruleset 3 is unknown .* upgrade"):
+    with pytest.raises(InvalidBlock, match=r"ruleset 4 is unknown .* upgrade"):
         World(replace(make_genesis(), ruleset=NEWEST + 1))
 
 
