@@ -52,18 +52,20 @@ def holds_newest(request: Request, tag: str) -> bool:
 
 
 def answer_body(
-    request: Request, body: bytes, media_type: str, *, is_private: bool, is_final: bool = False
+    request: Request, body: bytes, media_type: str, *, is_private: bool, is_final: bool = False, status: int = 200
 ) -> Response:
     """A body that a stranger's cache may keep while it stays the same, or a private one that nobody keeps.
 
-    A final one never changes for this reader: his cache need not ask again.
+    A final one never changes for this reader: his cache need not ask again. Any `status` but 200 is sent each time.
     """
     headers = {
         "Vary": "Accept, Accept-Language, Authorization, Cookie",
         "Content-Language": choose_language(request).replace("_", "-"),
     }
     if is_private:
-        return Response(body, 200, {**headers, "Cache-Control": "no-store"}, media_type)
+        return Response(body, status, {**headers, "Cache-Control": "no-store"}, media_type)
+    if status != 200:
+        return Response(body, status, {**headers, "Cache-Control": "no-cache"}, media_type)
     tag = entity_tag(body)
     headers |= {"Cache-Control": FINAL if is_final else "no-cache", "ETag": tag}
     if holds_newest(request, tag):

@@ -35,6 +35,8 @@ from cellvow.web import (
     passport_document,
     render_index,
     render_passport,
+    render_tombstone,
+    tombstone_document,
 )
 from cellvow.workspace.passports import Viewed
 
@@ -150,11 +152,17 @@ class PassportPages:
             raise Refusal(Problem.CURSOR)
         links = self._links(request, battery, viewed, excerpt)
         is_private = reader.audience is not Audience.PUBLIC
+        status = 410 if viewed.passport.has_ceased else 200
+        is_tombstone = viewed.passport.has_ceased and reader.audience is not Audience.OWNER
         if wants_json(request):
-            body = encode_answer(passport_document(excerpt, links))
-            return answer_body(request, body, JSON, is_private=is_private)
-        page = render_passport(viewed.passport, locale=choose_language(request), links=links, excerpt=excerpt)
-        return answer_body(request, page.encode(), HTML, is_private=is_private)
+            document = tombstone_document(viewed.passport, links) if is_tombstone else passport_document(excerpt, links)
+            return answer_body(request, encode_answer(document), JSON, is_private=is_private, status=status)
+        language = choose_language(request)
+        if is_tombstone:
+            page = render_tombstone(viewed.passport, locale=language, links=links)
+        else:
+            page = render_passport(viewed.passport, locale=language, links=links, excerpt=excerpt)
+        return answer_body(request, page.encode(), HTML, is_private=is_private, status=status)
 
     def bundle(self, request: Request, gtin: str, serial: str, statement: str, index: str) -> Response:
         """One bundle, as a file."""

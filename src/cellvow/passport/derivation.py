@@ -30,11 +30,14 @@ from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.protocol.transition import Read
 from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_values
+from cellvow.passport.coverage import Signed, derive_coverage
 from cellvow.passport.view import (
     Anchoring,
     Attested,
     Backfill,
+    Coverage,
     Curve,
+    Ended,
     Fact,
     LifeStep,
     Measured,
@@ -111,6 +114,8 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
         certificate_in_force=any(one.state == ISSUED for one in certificates),
         scope=tuple(sorted(reader.scope)),
         backfill=_backfill(ledger, record),
+        coverage=_coverage(ledger) if sees_life(reader) else None,
+        ended=None if record.ceased is None else Ended(record.ceased, _source(ledger, record.provenance)),
     )
 
 
@@ -302,6 +307,12 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
         if not isinstance(recorded.message, RegisterModel)
     ]
     return tuple(steps)
+
+
+def _coverage(ledger: Ledger) -> Coverage:
+    signed = [Signed(type(one.message).__name__, _source_of(ledger, one)) for one in ledger.recorded]
+    is_successor = not any(isinstance(one.message, RegisterBattery) for one in ledger.recorded)
+    return derive_coverage(signed, is_successor=is_successor)
 
 
 def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:

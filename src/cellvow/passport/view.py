@@ -6,6 +6,10 @@ have, so that presenting it needs no further decision.
 
 from dataclasses import dataclass
 from enum import Enum, StrEnum
+from typing import Literal
+
+StageState = Literal["recorded", "missing", "not_due"]
+StageName = Literal["materials", "cells", "birth", "test", "handover", "use", "service", "second_life", "end"]
 
 
 class Audience(Enum):
@@ -144,6 +148,60 @@ class LifeStep:
 
 
 @dataclass(frozen=True, slots=True)
+class StageSeen:
+    """A stage as the record shows it; `source` is its first record, `count` how many there are."""
+
+    name: StageName
+    state: StageState
+    suppliers: tuple[str, ...]
+    count: int = 0
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Coverage:
+    """The stages of one life."""
+
+    stages: tuple[StageSeen, ...]
+
+    @property
+    def recorded(self) -> int:
+        """How many of the stages that are due are recorded."""
+        return sum(one.state == "recorded" for one in self.stages)
+
+    @property
+    def due(self) -> int:
+        """How many stages are due: at least the birth."""
+        return sum(one.state != "not_due" for one in self.stages)
+
+    @property
+    def permille(self) -> int:
+        """The share of the expected life that is recorded, rounded down."""
+        return 1000 * self.recorded // self.due
+
+    @property
+    def missing(self) -> tuple[StageSeen, ...]:
+        """The stages that are due and not recorded."""
+        return tuple(one for one in self.stages if one.state == "missing")
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """That the battery is no more under this name: recycled, destroyed, or succeeded by others.
+
+    After the first two its passport has ceased (Regulation (EU) 2023/1542, Article 77(8)).
+    """
+
+    how: Literal["succeeded", "recycled", "destroyed"]
+    source: Source
+
+    @property
+    def has_ceased(self) -> bool:
+        """Whether nothing follows it."""
+        return self.how != "succeeded"
+
+
+@dataclass(frozen=True, slots=True)
 class Backfill:
     """That the battery is older than its record: the birth was reconstructed, from what, and how well that is known.
 
@@ -189,7 +247,8 @@ class Anchoring:
 class Passport:
     """The view. `curve`, `life` and the values inside `attestations` are absent where the audience may not see them.
 
-    `scope` is what a purchaser was granted, sorted; `backfill` marks a reconstructed birth, for every audience.
+    `scope` is what a purchaser was granted, sorted; `backfill` marks a reconstructed birth, for every audience;
+    `coverage` goes with the steps of life.
     """
 
     battery: str
@@ -206,6 +265,13 @@ class Passport:
     certificate_in_force: bool
     scope: tuple[Scope, ...] = ()
     backfill: Backfill | None = None
+    coverage: Coverage | None = None
+    ended: Ended | None = None
+
+    @property
+    def has_ceased(self) -> bool:
+        """Whether the passport is a tombstone: nothing is done with the battery any more."""
+        return self.ended is not None and self.ended.has_ceased
 
     @property
     def reader(self) -> Reader:

@@ -10,6 +10,7 @@ from cellvow.web.links import PageLinks, bundle_file_name
 from cellvow.web.passport_page import passport_document, render_passport
 from cellvow.web.rendering import site_policy
 from cellvow.web.static import StaticFile, load_static
+from cellvow.web.tombstone_page import render_tombstone, tombstone_document
 from cellvow.web.tour_page import TourLinks, render_stop, render_tour, tour_document
 from cellvow.web.tour_stops import find_stop
 from cellvow.web.verdict_page import VerdictAsked, VerdictLinks, render_verdict
@@ -42,9 +43,11 @@ __all__ = [
     "render_passport",
     "render_problem",
     "render_stop",
+    "render_tombstone",
     "render_tour",
     "render_verdict",
     "render_verify",
     "site_policy",
+    "tombstone_document",
     "tour_document",
 ]

@@ -187,6 +187,7 @@ def list_sources(passport: Passport) -> list[Source]:
     sources = [fact.source for fact in (*passport.model, *passport.identity)]
     sources += [register.source for register in passport.registers]
     sources += [attested.source for attested in passport.attestations]
+    sources += [] if passport.ended is None else [passport.ended.source]
     return sources + [step.source for step in passport.life]
 
 

@@ -7,7 +7,7 @@ from cellvow.passport.view import Attested, Passport, Source
 
 STEPS_MAX = 8
 """Steps of a life on one page."""
-ATTESTATIONS_MAX = 3
+ATTESTATIONS_MAX = 2
 """Attestations on one page: with their values they are the heaviest part of it."""
 
 

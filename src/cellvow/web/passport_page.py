@@ -56,6 +56,7 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks,
         fact_value=lambda fact, value: _fact_value(fact, value, wording),
         tell=lambda attested: tell_conditions(answers.known_values(attested), wording),
         sentence=lambda step: _sentence(step, wording),
+        roles=lambda names: Markup(", ").join(catalogue.term("role", one) for one in names),
     )
 
 

@@ -56,6 +56,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "category": CATEGORIES,
     "cause": ("typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"),
     "class": CLASSES,
+    "ended": ("succeeded", "recycled", "destroyed"),
     "event": EVENTS,
     "fact": (
         "category",
@@ -76,6 +77,8 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "quantity": (*UNITS, CURVE_QUANTITY),
     "register": REGISTERS,
     "registers": REGISTERS,
+    "stage": ("materials", "cells", "birth", "test", "handover", "use", "service", "second_life", "end"),
+    "stage_state": ("not_due",),
     "state": STATES,
     "status": STATUSES,
     **DESK_WORDS,

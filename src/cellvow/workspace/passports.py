@@ -192,6 +192,7 @@ def _sources(passport: Passport) -> frozenset[tuple[str, int]]:
     facts += [one.source for one in passport.attestations]
     facts += [one.source for one in passport.registers]
     facts += [one.source for one in passport.life]
+    facts += [] if passport.ended is None else [passport.ended.source]
     return frozenset((source.statement, source.index) for source in facts)
 
 

@@ -11,6 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvow.core.primitives.errors import InvariantBroken
+from cellvow.passport.coverage import STAGES, Signed, derive_coverage
 from cellvow.passport.view import Attested, Audience, LifeStep, Passport
 from cellvow.web import LOCALES, PageLinks, cut_excerpt, passport_document, render_passport
 from cellvow.web.answers import STEPS_OPEN_MAX, came_by_handover, health_headline, health_rows
@@ -392,3 +393,16 @@ def test_programs_get_the_same_content() -> None:
     assert STRANGER == msgspec.convert(document["passport"], Passport)
     assert CORRECTION.statement not in [bundle["statement"] for bundle in document["bundles"]]
     assert TESTED.statement in [bundle["statement"] for bundle in document["bundles"]]
+
+
+def test_the_owner_sees_which_stages_are_on_record_and_who_could_supply_the_others() -> None:
+    """Every stage has its place on the line; a missing one names the roles that could sign it."""
+    signed = [Signed(kind, OWNER.life[0].source) for kind in ("RegisterBattery", "AcceptHandover", "InstallBattery")]
+    page = render_passport(replace(OWNER, coverage=derive_coverage(signed)), links=links_for(OWNER))
+
+    assert "3 of 6 expected stages: 50 %." in " ".join(Page(page).text.split())
+    assert "Could be supplied by: laboratory, manufacturer" in Page(page).text
+    assert len(STAGES) == page.count('<li class="recorded">') + page.count('<li class="missing">') + page.count(
+        '<li class="not_due">'
+    )
+    assert "stages" not in Page(render_passport(STRANGER, links=links_for(STRANGER))).text
