@@ -232,10 +232,19 @@ def _connect(path: Path, flags: int, vfs: str | None) -> apsw.Connection:
             # There fsync alone leaves the bytes in the drive's cache.
             connection.pragma("fullfsync", True)
             connection.pragma("checkpoint_fullfsync", True)
+        _settle(connection)
     except apsw.Error as error:
         _abandon(connection)
         raise OperationalError(f"the witness's store {path} cannot be used: {error}") from error
     return connection
+
+
+def _settle(connection: apsw.Connection) -> None:
+    """Bring what a killed writer's log holds into the store itself, and sync it, before anything of it is told.
+
+    It can be read though no sync reached it. Where another process uses the store its log is that one's to bring home.
+    """
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _abandon(connection: apsw.Connection) -> None:

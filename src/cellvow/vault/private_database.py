@@ -188,10 +188,19 @@ def _connect(path: Path) -> apsw.Connection:
             # There fsync alone leaves the bytes in the drive's cache.
             connection.pragma("fullfsync", True)
             connection.pragma("checkpoint_fullfsync", True)
+        _settle(connection)
     except apsw.Error:
         connection.close(True)
         raise
     return connection
+
+
+def _settle(connection: apsw.Connection) -> None:
+    """Bring what a killed writer's log holds into the file itself, and sync it, before anything of it is read.
+
+    It can be read though no sync reached it. Where another process uses the file its log is that one's to bring home.
+    """
+    connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
 
 
 def _require_whole(path: Path, layout: Layout) -> None:

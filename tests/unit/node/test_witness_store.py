@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -9,6 +10,7 @@ import apsw
 import pytest
 
 from cellvow.core.primitives.errors import OperationalError
+from cellvow.node import witness_store
 from cellvow.node.witness_protocol import Accepted, Fork, Held, Refused, explain
 from cellvow.node.witness_store import FORKS_KEPT_MAX, LOGS_MAX, WitnessStore, require_durable
 from tests.simulation.witness_world import NOW_S, SOUTH, SOUTH_SEED, Log, witness_key
@@ -49,6 +51,42 @@ def test_what_was_recorded_is_what_the_next_verdict_sees(store: WitnessStore) ->
     store.record(LOG.origin, decide)
 
     assert seen == [None, Held(LOG.note(1), NOW_S)]
+
+
+def killed(store: WitnessStore, folder: Path) -> Path:
+    """The files as a killed witness leaves them: what it recorded last is in the log alone."""
+    store.record(LOG.origin, lambda _: accept(5))
+    left = folder / "left"
+    for path in folder.glob("store*"):
+        shutil.copy(path, left.with_name(path.name.replace("store", "left")))
+    return left
+
+
+def held_without_log(left: Path, folder: Path) -> Held | None:
+    """What the store itself holds, were its log lost by the next power cut."""
+    alone = folder / "alone"
+    shutil.copy(left, alone)
+    with closing(WitnessStore.open(alone, KEY)) as store:
+        return store.fetch_logs()[0].held
+
+
+def test_what_a_killed_witness_recorded_outlives_the_next_power_cut(store: WitnessStore, tmp_path: Path) -> None:
+    """A restart that tells what no sync has reached brings it home first."""
+    left = killed(store, tmp_path)
+    with closing(WitnessStore.open(left, KEY)):
+        assert Held(LOG.note(5), NOW_S) == held_without_log(left, tmp_path)
+
+
+def test_a_restart_that_settles_nothing_would_forget_what_it_told(
+    store: WitnessStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Control: without it all that was ever told lies in the log alone."""
+    left = killed(store, tmp_path)
+    monkeypatch.setattr(witness_store, "_settle", lambda _: None)
+    with closing(WitnessStore.open(left, KEY)) as opened:
+        assert Held(LOG.note(5), NOW_S) == opened.fetch_logs()[0].held
+        with pytest.raises(OperationalError, match="no witness store"):
+            held_without_log(left, tmp_path)
 
 
 def test_a_refusal_changes_nothing(store: WitnessStore) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from contextlib import closing
 from typing import TYPE_CHECKING
 
@@ -49,6 +50,33 @@ def test_a_block_that_fails_changes_nothing(path: Path) -> None:
         clear_and_fail()
     assert 100 == count(database)
     database.close()
+
+
+def count_without_log(path: Path) -> object:
+    """How many books the file itself holds, were its log lost by the next power cut."""
+    alone = path.with_name("alone.db")
+    shutil.copy(path, alone)
+    with closing(PrivateDatabase.open(alone, LAYOUT)) as database:
+        return count(database)
+
+
+@pytest.mark.parametrize(("settles", "kept"), [(True, 101), (False, 100)])
+def test_what_a_killed_process_wrote_outlives_the_next_power_cut(
+    path: Path, monkeypatch: pytest.MonkeyPatch, *, settles: bool, kept: int
+) -> None:
+    """A restart that tells what no sync has reached brings it home first; without that it would be gone."""
+    with closing(PrivateDatabase.open(path, LAYOUT)) as writer:
+        with writer.writing() as connection:
+            connection.execute("INSERT INTO book VALUES('the last')")
+        for name in (path.name, f"{path.name}-wal"):
+            shutil.copy(path.with_name(name), path.with_name(f"left-{name}"))
+    left = path.with_name(f"left-{path.name}")
+    left.chmod(0o600)
+    if not settles:
+        monkeypatch.setattr(private_database, "_settle", lambda _: None)
+    with closing(PrivateDatabase.open(left, LAYOUT)) as reader:
+        assert 101 == count(reader)
+        assert kept == count_without_log(left)
 
 
 @pytest.mark.parametrize("name", ["synchronous", "journal_mode", "secure_delete"])
