@@ -78,6 +78,8 @@ POSITIONS_MAX = 8
 """Positions that one side states in one dispute."""
 EVIDENCE_MAX = 16
 """Commitments to documents under one position."""
+BOUNDS_MAX = 32
+"""Bounds that certificates put on one quantity of one unit: the latest and the tightest are kept."""
 PARTS_MAX = 1_000
 """Direct parts of one unit."""
 PART_LEVELS_MAX = 4
