@@ -1,4 +1,4 @@
-"""What tests of disputes, claims and take-overs share: messages with sound values, a settled world, what became of it."""
+"""What tests of disputes, claims and take-overs share: messages with sound values, and a settled world."""
 
 from __future__ import annotations
 

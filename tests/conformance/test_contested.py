@@ -10,15 +10,20 @@ from cellvow.verify import parse_trust, verify_bundle
 from tests.conformance.javascript_bundles import Kind, build_case
 from tests.conformance.javascript_process import verify_lines
 
-OPENED = {"battery": "01/04012345123456/21/PACK-0001", "opener": "acme", "reference": "CLAIM-1", "type": "DisputeOpened"}
+OPENED = {
+    "battery": "01/04012345123456/21/PACK-0001",
+    "opener": "acme",
+    "reference": "CLAIM-1",
+    "type": "DisputeOpened",
+}
 CONTESTED = {"events": [OPENED], "result": "contested"}
 SHAPES = pytest.mark.parametrize("is_batch", [False, True], ids=["single", "batch"])
 
 
-def refusal(encoded: bytes, trust: str) -> VerificationError | None:
+def refusal(encoded: bytes, trust: str | None) -> VerificationError | None:
     """What the Python verifier says against a bundle."""
     try:
-        verify_bundle(encoded, parse_trust(trust.encode()), signature.is_valid)
+        verify_bundle(encoded, None if trust is None else parse_trust(trust.encode()), signature.is_valid)
     except VerificationError as error:
         return error
     return None
@@ -51,7 +56,7 @@ def test_python_takes_the_accepted_one(is_batch: bool) -> None:
     assert refusal(case.encoded, case.trust) is None
 
 
-def _pair(**changes: object) -> tuple[bytes, str]:
+def _pair(**changes: object) -> tuple[bytes, str | None]:
     case = build_case(**changes)  # type: ignore[arg-type]  # changes by name
     return case.encoded, case.trust
 
@@ -63,7 +68,12 @@ def test_javascript_refuses_a_contested_statement_with_a_sentence() -> None:
     contested = [build_case(Kind(is_batch=shape), outcome=lambda _: CONTESTED) for shape in (False, True)]
     registered = _pair(registration_outcome=lambda _: CONTESTED)
     unknown = _pair(outcome=lambda _: {"events": [], "result": "perhaps"})
-    pairs = [*((case.encoded, case.trust) for case in contested), registered, unknown, _pair()]
+    pairs: list[tuple[bytes, str | None]] = [
+        *((case.encoded, case.trust) for case in contested),
+        registered,
+        unknown,
+        _pair(),
+    ]
     results = verify_lines(pairs)
 
     assert [(one["ok"], one.get("check")) for one in results[:4]] == [(False, 9), (False, 9), (False, 6), (False, 9)]

@@ -27,7 +27,7 @@ from cellvow.core.contracts.contract import (
 from cellvow.core.contracts.register import REGISTERS, RegisterName, get_register
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
-from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_OPEN_MAX
+from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_ENDED_MAX, DISPUTES_OPEN_MAX
 
 DAY_MS = 86_400_000
 LAPSE_MS = 365 * DAY_MS
@@ -113,9 +113,13 @@ class DisputeName(Schema, frozen=True, kw_only=True):
 
 
 class UnitDisputes(Record, frozen=True, kw_only=True):
-    """`disputes/BATTERY`: the disputes over a unit that were open when one was last opened or ended."""
+    """`disputes/BATTERY`: the disputes over a unit that were open when one was last opened or ended.
+
+    `ended` are the latest of those that are over, oldest first; earlier ones are found in the unit's history.
+    """
 
     disputes: tuple[DisputeName, ...] = ()
+    ended: tuple[DisputeName, ...] = ()
 
 
 class HoldRecord(Record, frozen=True, kw_only=True):
@@ -220,8 +224,11 @@ def count_opening(context: Context, record: DisputeRecord) -> None:
 def _list_over(context: Context, battery: str, names: tuple[DisputeName, ...]) -> None:
     key = unit_disputes_key(battery)
     known = context.get(UnitDisputes, key)
-    version = 1 if known is None else known.version + 1
-    context.put(key, UnitDisputes(provenance=context.provenance, version=version, disputes=names))
+    if known is None:
+        known = UnitDisputes(provenance=context.provenance, version=0)
+    ended = (*known.ended, *(one for one in known.disputes if one not in names))[-DISPUTES_ENDED_MAX:]
+    version = known.version + 1
+    context.put(key, UnitDisputes(provenance=context.provenance, version=version, disputes=names, ended=ended))
 
 
 def put_dispute(context: Context, record: DisputeRecord) -> None:

@@ -2,7 +2,7 @@
 
 A counter never goes backwards: where one test found at least N, no later test finds less. Health does not rise by
 itself: where one test found at most X, no later one in the same epoch of the unit finds clearly more. Either of two
-that contradict each other may be recorded first; the second is kept as a claim, and an arbiter finds out which is wrong.
+that contradict each other may be recorded first; the second is kept as a claim, and an arbiter decides between them.
 """
 
 from typing import Literal

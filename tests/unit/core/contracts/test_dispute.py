@@ -13,6 +13,7 @@ from cellvow.core.contracts.dispute import AGREED_MS
 from cellvow.core.contracts.dispute_file import (
     DISMISSED_MS,
     LAPSE_MS,
+    Move,
     Topic,
     UnitDisputes,
     derive_dispute_state,
@@ -20,7 +21,13 @@ from cellvow.core.contracts.dispute_file import (
 )
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.rejection import Reason
-from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_OPEN_MAX, EVIDENCE_MAX, POSITIONS_MAX
+from cellvow.core.primitives.limits import (
+    BATTERY_DISPUTES_MAX,
+    DISPUTES_ENDED_MAX,
+    DISPUTES_OPEN_MAX,
+    EVIDENCE_MAX,
+    POSITIONS_MAX,
+)
 from tests import disputing, messages
 from tests.decisions import adopt
 from tests.disputing import (
@@ -243,7 +250,7 @@ def test_a_settlement_does_not_pass_by_another_dispute() -> None:
     ],
     ids=["third party", "twice", "nobody"],
 )
-def test_a_decision_moves_registers_between_parties_only(wanted: tuple[disputing.Move, ...]) -> None:
+def test_a_decision_moves_registers_between_parties_only(wanted: tuple[Move, ...]) -> None:
     """Neither the arbiter nor a settlement gives a unit to somebody who did not ask for it."""
     world = disputed()
 
@@ -515,6 +522,18 @@ def test_an_upheld_dispute_counts_no_longer() -> None:
     submit(world, AUTHORITY, decision("upheld", reference="F-0"))
 
     assert submit(world, BUYER, opening()) is None
+
+
+def test_ended_disputes_that_a_unit_still_names() -> None:
+    """DISPUTES_ENDED_MAX, the latest of them: whoever looks a unit up finds what was disputed, not only what is."""
+    world = divided()
+    for number in range(DISPUTES_ENDED_MAX + 1):
+        submit(world, BUYER, opening(reference=f"E-{number}"))
+        submit(world, BUYER, withdrawal(reference=f"E-{number}"))
+    listed = world.record(UnitDisputes, unit_disputes_key(messages.BATTERY))
+
+    assert [one.reference for one in listed.ended] == [f"E-{number}" for number in range(1, DISPUTES_ENDED_MAX + 1)]
+    assert listed.disputes == ()
 
 
 def test_disputes_over_one_unit() -> None:

@@ -111,7 +111,11 @@ def test_two_contradicting_certificates_in_one_block(order: tuple[int, int]) -> 
         ("full_cycles", (10, "at_least", 500), (20, "at_most", 500)),  # equal is possible
         ("full_cycles", (20, "at_least", 500), (10, "at_most", 100)),  # it had fewer before
         ("full_cycles", (10, "at_most", 100), (20, "at_least", 500)),  # it grew
-        (HEALTH, (10, "at_most", 700), (20, "at_least", 700 + HEALTH_TOLERANCE_PERMILLE)),  # within what tests differ by
+        (
+            HEALTH,
+            (10, "at_most", 700),
+            (20, "at_least", 700 + HEALTH_TOLERANCE_PERMILLE),
+        ),  # within what tests differ by
         (HEALTH, (10, "at_least", 900), (20, "at_most", 700)),  # it fell
         (HEALTH, (20, "at_most", 700), (10, "at_least", 900)),  # it fell, recorded the other way round
         ("capacity", (10, "at_most", 100), (20, "at_least", 900)),  # nothing is said of other quantities
@@ -212,7 +216,7 @@ facts = st.tuples(st.integers(0, 90), st.sampled_from(["at_least", "at_most"]), 
 @settings(max_examples=60)
 @given(recorded=st.lists(facts, max_size=8, unique_by=lambda fact: fact[0]))
 def test_what_stands_is_always_possible_and_only_the_impossible_is_contested(recorded: list[Fact]) -> None:
-    """Against a plain model: some course of a growing counter fits all that stands, and none fits what was contested."""
+    """Against a plain model: some course of a counter fits all that stands, and none fits what was contested."""
     world = laboratories()
     standing: list[Fact] = []
     for number, fact in enumerate(recorded):

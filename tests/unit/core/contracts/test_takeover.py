@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.change import RemoveMember
 from cellvow.core.contracts.contract import encode_record
+from cellvow.core.contracts.dispute_file import Topic
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.contracts.takeover import (
     ANSWERED_MS,
@@ -161,7 +162,7 @@ def test_a_part_goes_where_its_whole_goes() -> None:
 
 
 @pytest.mark.parametrize("topic", ["responsibility", "custody"])
-def test_a_disputed_register_is_not_taken_over(topic: disputing.Topic) -> None:
+def test_a_disputed_register_is_not_taken_over(topic: Topic) -> None:
     """Neither by a new notice nor by one that ran before the dispute; once it ended, the notice can be completed."""
     world, ends_ms = noticed()
     assert submit(world, MAKER, opening(CARMAKER, topic)) is None
