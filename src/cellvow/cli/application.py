@@ -11,12 +11,14 @@ from cellvow.cli import (
     attestations,
     batteries,
     bundles,
+    disputes,
     founding,
     grants,
     handovers,
     keys,
     networks,
     rows,
+    takeovers,
     votes,
     witnesses,
 )
@@ -80,6 +82,8 @@ app.add_typer(founding.app, name="init")
 app.add_typer(keys.app, name="key")
 app.add_typer(batteries.app, name="battery")
 app.add_typer(handovers.app, name="handover")
+app.add_typer(disputes.app, name="dispute")
+app.add_typer(takeovers.app, name="takeover")
 app.add_typer(batteries.correct_app, name="correct")
 add_import(app)
 app.add_typer(attestations.app, name="attest")

@@ -131,6 +131,24 @@ def parse_reference(text: str) -> tuple[str, str]:
     return organisation, reference
 
 
+def parse_dispute(text: str) -> tuple[str, str]:
+    """(opener, reference) of a dispute `ORGANISATION/REF`."""
+    opener, _, reference = text.partition("/")
+    if not opener or not reference:
+        raise WrongUsage(f"{text[:60]!r} is not a dispute: write ORGANISATION/REF, as `cellvow dispute list` does")
+    return opener, reference
+
+
+def parse_move(text: str) -> tuple[str, str]:
+    """(register, organisation) of `REGISTER=ORGANISATION`."""
+    register, _, organisation = text.partition("=")
+    if register not in ("custody", "ownership", "responsibility") or not organisation:
+        raise WrongUsage(
+            f"{text[:60]!r} moves nothing: write custody=, ownership= or responsibility= and the organisation"
+        )
+    return register, organisation
+
+
 def parse_span(text: str, parts: int, what: str) -> "Span":
     """The range of `LOW-HIGH`, or of one number, in whole parts of a unit (minutes of hours, cents of euros)."""
     from cellvow.passport.acceptance import Span

@@ -71,14 +71,15 @@ def perform(folder: Path, sentence: str, act: Act) -> Answer:
 
 
 def submit_and_publish(workspace: "Workspace", act: Act) -> tuple["Receipted", Published]:
-    """Submit in one turn and publish; a rejection is published too, since it stands in the ledger."""
+    """Submit in one turn and publish; a rejection or a claim is published too, since it stands in the ledger."""
+    from cellvow.core.ledger.outcome import KeptAsClaim
     from cellvow.core.ledger.rejection import Rejected
     from cellvow.workspace.clock import now_ms
 
     with workspace.home().open_session(now_ms) as session:
         try:
             receipted = act(session, workspace)
-        except Rejected:
+        except (KeptAsClaim, Rejected):
             publish(session)
             raise
         return receipted, publish(session)

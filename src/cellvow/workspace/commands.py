@@ -50,6 +50,17 @@ ALL_SCOPE = (
     "ApproveRecovery",
     "VetoRecovery",
     "CompleteRecovery",
+    "OpenDispute",
+    "StatePosition",
+    "NominateArbiter",
+    "WithdrawDispute",
+    "ProposeSettlement",
+    "AcceptSettlement",
+    "DecideDispute",
+    "GiveNotice",
+    "ObjectToTakeover",
+    "CompleteTakeover",
+    "WithdrawNotice",
 )
 """What an operational key may sign unless its registration says less."""
 

@@ -29,6 +29,7 @@ from cellvow.core.contracts.contract import (
     require,
 )
 from cellvow.core.contracts.organisation import covers, get_organisation
+from cellvow.core.contracts.sign import Bound, drop_bounds, require_no_sign
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import PREDICATES_MAX, RESULTS_MAX
@@ -184,6 +185,27 @@ def get_attestation(context: Context, reference: str) -> AttestationRecord:
     return record
 
 
+def require_consistent(context: Context, message: IssueAttestation, epoch: int) -> None:
+    """Raise `Contested` where a certificate's predicates contradict what another has shown of the same unit."""
+    for predicate in message.predicates if message.is_certificate else ():
+        bound = Bound(
+            organisation=context.organisation,
+            reference=message.reference,
+            comparison=predicate.comparison,
+            threshold=predicate.threshold,
+            from_ms=message.tested_from_ms,
+            until_ms=message.tested_until_ms,
+            epoch=epoch,
+        )
+        require_no_sign(context, message.battery, predicate.quantity, bound)
+
+
+def drop_signs(context: Context, record: AttestationRecord) -> None:
+    """Forget what an attestation showed that is revoked, or corrected."""
+    quantities = [predicate.quantity for predicate in record.predicates]
+    drop_bounds(context, record.battery, quantities, record.organisation, record.reference)
+
+
 # Handlers
 
 
@@ -192,6 +214,7 @@ def _issue(context: Context, message: IssueAttestation) -> list[Event]:
     require_sound(context, message)
     key = attestation_key(context.organisation, message.reference)
     require(context.get_bytes(key) is None, Reason.ATTESTATION_EXISTS, reference=message.reference)
+    require_consistent(context, message, battery.epoch)
     events: list[Event] = []
     if message.supersedes is not None:
         events.append(_supersede(context, message, message.supersedes))
@@ -222,6 +245,7 @@ def _revoke(context: Context, message: RevokeAttestation) -> list[Event]:
     require(old.state == ISSUED, Reason.NOT_IN_FORCE, reference=message.reference)
     changed = msgspec.structs.replace(old, state="revoked", version=old.version + 1, provenance=context.provenance)
     context.put(attestation_key(context.organisation, message.reference), changed)
+    drop_signs(context, old)
     return [{"type": "AttestationRevoked", "battery": old.battery, "reference": message.reference}]
 
 

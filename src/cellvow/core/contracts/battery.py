@@ -229,6 +229,8 @@ def _register_battery(context: Context, message: RegisterBattery) -> list[Event]
     model = context.get(ModelRecord, model_key(gtin))
     if model is None:
         raise Rejected(Reason.UNKNOWN_MODEL, gtin=gtin)
+    if model.organisation != context.organisation and context.ruleset >= CONTESTS_SINCE:
+        raise Contested("cloned_serial", message.battery, model.organisation)  # also before its maker registers it
     require(model.organisation == context.organisation, Reason.NOT_YOUR_MODEL, gtin=gtin)
     key = battery_key(message.battery)
     require(context.get_bytes(key) is None, Reason.BATTERY_EXISTS, battery=message.battery)

@@ -12,6 +12,8 @@ from cellvow.core.contracts.attestation import (
     IssueAttestation,
     attestation_key,
     derive_attestation,
+    drop_signs,
+    require_consistent,
     require_sound,
 )
 from cellvow.core.contracts.battery import (
@@ -142,6 +144,8 @@ def _correct_attestation(context: Context, message: CorrectStatement, replacemen
     require(old.battery == replacement.battery, Reason.OTHER_BATTERY, reference=old.reference)
     require(replacement.supersedes is None, Reason.MALFORMED_MESSAGE, field="supersedes")
     require_sound(context, replacement)
+    drop_signs(context, old)
+    require_consistent(context, replacement, old.epoch)
     new = msgspec.structs.replace(
         derive_attestation(context, replacement, find_battery(context, replacement.battery)),
         epoch=old.epoch,  # a correction does not bring back what a later event invalidated

@@ -97,6 +97,12 @@ def _get_open_offer(context: Context, message: _Answer) -> OfferRecord:
     return offer
 
 
+def _may_be_accepted(context: Context, offer: OfferRecord) -> bool:
+    """Whether an offer still stands: a decision or a take-over may have moved what it offers to somebody else."""
+    named = (get_register(context, register, offer.battery).organisation for register in offer.registers)
+    return offer.state == OPEN and all(one == offer.offerer for one in named)
+
+
 def _close(context: Context, offer: OfferRecord, state: Literal["accepted", "declined", "withdrawn"]) -> None:
     closed = msgspec.structs.replace(offer, state=state, version=offer.version + 1, provenance=context.provenance)
     context.put(offer_key(offer.battery), closed)
@@ -128,7 +134,7 @@ def _offer(context: Context, message: OfferHandover) -> list[Event]:
         require_version(record, version)
         require_movable(context, register, message.battery)
     latest = context.get(OfferRecord, offer_key(message.battery))
-    require(latest is None or latest.state != OPEN, Reason.OFFER_OPEN, battery=message.battery)
+    require(latest is None or not _may_be_accepted(context, latest), Reason.OFFER_OPEN, battery=message.battery)
     offer = OfferRecord(
         provenance=context.provenance,
         version=1 if latest is None else latest.version + 1,

@@ -5,6 +5,7 @@ sides see the same file. Only a party's dispute holds a register still, every me
 each dispute has a way out: it is withdrawn, settled by both, decided, or lapses.
 """
 
+from collections.abc import Callable
 from typing import Annotated
 
 import msgspec
@@ -29,6 +30,7 @@ from cellvow.core.contracts.dispute_file import (
     OPEN,
     Decision,
     DisputeRecord,
+    HoldRecord,
     Move,
     Moves,
     Position,
@@ -40,16 +42,22 @@ from cellvow.core.contracts.dispute_file import (
     dispute_event,
     dispute_key,
     end_dispute,
+    hold_key,
     put_dispute,
+    require_movable,
 )
 from cellvow.core.contracts.organisation import get_organisation, is_member
-from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, put_register, register_key
+from cellvow.core.contracts.register import (
+    OWNERSHIP,
+    REGISTERS,
+    RESPONSIBILITY,
+    RegisterName,
+    get_register,
+    put_register,
+)
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.limits import (
-    EVIDENCE_MAX,
-    POSITIONS_MAX,
-)
+from cellvow.core.primitives.limits import EVIDENCE_MAX, POSITIONS_MAX
 
 AGREED_MS = 180 * DAY_MS
 """How long the arbiter whom both sides named has the case to himself; after that an authority may step in."""
@@ -97,7 +105,7 @@ class StatePosition(_InDispute, frozen=True, kw_only=True):
 
 
 class NominateArbiter(_InDispute, frozen=True, kw_only=True):
-    """Name the member who shall decide; he has the case to himself where both sides name him."""
+    """Name the member who shall decide; he has the case to himself once both sides have named him, and stays so."""
 
     arbiter: Annotated[Member, MEMBERS]
 
@@ -119,9 +127,12 @@ class AcceptSettlement(_InDispute, frozen=True, kw_only=True):
 
 
 class DecideDispute(_InDispute, frozen=True, kw_only=True):
-    """Decide a dispute as its arbiter, on grounds that are committed to."""
+    """Decide a dispute as its arbiter, on grounds that are committed to; `positions` is how many he has read.
 
-    version: Annotated[Count, MEMBERS]
+    They fence the decision, and not the version: a party that goes on naming arbiters must not put it off.
+    """
+
+    positions: Annotated[Count, MEMBERS]
     outcome: Annotated[Verdict, WORLD]
     grounds: Annotated[Committed, WORLD]
     moves: Moves = ()
@@ -145,65 +156,127 @@ def _require_party(context: Context, record: DisputeRecord) -> None:
     require(context.organisation in (record.organisation, record.respondent), Reason.NOT_A_PARTY)
 
 
+def _parties(record: DisputeRecord) -> tuple[str | None, ...]:
+    return record.organisation, record.respondent
+
+
+def _require_fit(context: Context, parties: tuple[str | None, ...], arbiter: str) -> None:
+    """Raise `Rejected` where somebody is named as arbiter who is a party himself, or no member."""
+    is_fit = arbiter not in parties and is_member(context.get_bytes, arbiter)
+    require(is_fit, Reason.NOT_THE_ARBITER, organisation=arbiter)
+
+
+def derive_arbiter(read: Callable[[str], bytes | None], record: DisputeRecord, time_ms: int) -> str | None:
+    """Whom both sides have named, while he has the case to himself; None where an authority may decide."""
+    named = record.named_by_opener
+    agreed = named is not None and named == record.named_by_respondent and is_member(read, named)
+    return named if agreed and time_ms <= record.opened_ms + AGREED_MS else None
+
+
 def _require_arbiter(context: Context, record: DisputeRecord) -> None:
     """The one whom both sides named decides; without agreement, or once he let it lie, an authority does."""
-    is_party = context.organisation in (record.organisation, record.respondent)
-    named = record.named_by_opener if record.named_by_opener == record.named_by_respondent else None
-    is_free = named is None or context.time_ms > record.opened_ms + AGREED_MS or not is_member(context.get_bytes, named)
-    member = get_organisation(context, context.organisation)
-    is_authority = member is not None and AUTHORITY in member.roles
-    may_decide = context.organisation == named or (is_free and is_authority)
-    require(may_decide and not is_party, Reason.NOT_THE_ARBITER)
+    named = derive_arbiter(context.get_bytes, record, context.time_ms)
+    both = record.named_by_opener == record.named_by_respondent == context.organisation
+    may_decide = both or (named is None and _is_authority(context))
+    require(may_decide and context.organisation not in _parties(record), Reason.NOT_THE_ARBITER)
 
 
 def _require_moves(context: Context, record: DisputeRecord, moves: tuple[Move, ...]) -> None:
-    parties = (record.organisation, record.respondent)
-    distinct = len(dict.fromkeys(move.register for move in moves)) == len(moves)
-    between = all(move.organisation in parties and is_member(context.get_bytes, move.organisation) for move in moves)
-    unit = find_battery(context, record.battery)
-    # A part goes where its whole goes, and a unit that has ceased is nobody's to move.
-    is_free = unit.part_of is None and unit.ceased is None
-    require(not moves or (distinct and between and is_free), Reason.WRONG_EFFECT)
+    """Raise `Rejected` unless every move takes a register from one party, or leaves it, and names a party.
+
+    A part goes where its whole goes, and a unit that has ceased, or was never registered, is nobody's to move.
+    """
+    if not moves:
+        return
+    parties = _parties(record)
+    unit = context.get(BatteryRecord, battery_key(record.battery))
+    is_free = unit is not None and unit.part_of is None and unit.ceased is None
+    require(is_free and len({move.register: move for move in moves}) == len(moves), Reason.WRONG_EFFECT)
+    for move in moves:
+        registered = get_register(context, move.register, record.battery).organisation
+        between = registered in parties and move.organisation in parties
+        require(between and is_member(context.get_bytes, move.organisation), Reason.WRONG_EFFECT)
 
 
 def _apply_moves(context: Context, record: DisputeRecord, moves: tuple[Move, ...]) -> None:
+    """Move registers once the dispute has ended; one that another dispute holds stays where it is, and so does this."""
     _require_moves(context, record, moves)
     for move in moves:
+        require_movable(context, move.register, record.battery)
         put_register(context, move.register, record.battery, move.organisation)
 
 
-def _is_concerned(context: Context, unit: BatteryRecord) -> bool:
-    """Whether the signer made the unit or stands in one of its registers: his dispute holds a register still."""
-    standing = (context.get(RegisterRecord, register_key(register, unit.battery)) for register in REGISTERS)
-    return context.organisation == unit.organisation or any(
-        one is not None and one.organisation == context.organisation for one in standing
-    )
+def _hold(context: Context, message: OpenDispute) -> tuple[RegisterName, ...]:
+    """The register that stands still from now on: disputed between who is registered and another who is concerned.
+
+    A party holds one entry of a register still once: what it withdrew, lost or let lapse it cannot hold again.
+    """
+    if message.topic not in ("custody", "ownership", "responsibility"):
+        return ()
+    entry = get_register(context, message.topic, message.battery)
+    if not _may_hold(context, message) or entry.organisation not in (context.organisation, message.respondent):
+        return ()
+    key = hold_key(message.topic, message.battery, context.organisation)
+    known = context.get(HoldRecord, key)
+    if known is not None and known.entry == entry.version:
+        return ()
+    version = 1 if known is None else known.version + 1
+    held = HoldRecord(provenance=context.provenance, version=version, battery=message.battery, entry=entry.version)
+    context.put(key, held)
+    return (message.topic,)
+
+
+def _may_hold(context: Context, message: OpenDispute) -> bool:
+    """Whether the signer stands in a register; who made the unit answers for it, and keeps nobody from selling it."""
+    standing = [get_register(context, register, message.battery).organisation for register in REGISTERS]
+    is_maker = find_battery(context, message.battery).organisation == context.organisation
+    return context.organisation in standing or (is_maker and message.topic == RESPONSIBILITY)
+
+
+def _require_voidable(context: Context, record: DisputeRecord) -> None:
+    """Raise `Rejected` where two strangers and their arbiter would end the certificates of somebody else's unit."""
+    find_battery(context, record.battery)
+    standing = [get_register(context, one, record.battery).organisation for one in (OWNERSHIP, RESPONSIBILITY)]
+    is_theirs = any(one in _parties(record) for one in standing)
+    require(is_theirs or _is_authority(context), Reason.WRONG_EFFECT)
+
+
+def _is_authority(context: Context) -> bool:
+    member = get_organisation(context, context.organisation)
+    return member is not None and AUTHORITY in member.roles
+
+
+def _require_respondent(context: Context, message: OpenDispute) -> None:
+    """Raise `Rejected` unless the other side is another member, or one that has left and stands in a register still."""
+    respondent = message.respondent
+    if respondent is None:
+        require(message.topic == "rule_gap", Reason.NOT_A_PARTY)
+        return
+    standing = [get_register(context, register, message.battery).organisation for register in REGISTERS]
+    is_known = is_member(context.get_bytes, respondent) or respondent in standing
+    require(is_known and respondent != context.organisation, Reason.NOT_A_PARTY)
 
 
 # Handlers
 
 
 def _open(context: Context, message: OpenDispute) -> list[Event]:
-    unit = find_battery(context, message.battery)
+    find_battery(context, message.battery)
     require(not message.reference.startswith("CLAIM-"), Reason.MALFORMED_MESSAGE, field="reference")
     key = dispute_key(context.organisation, message.reference)
     require(context.get_bytes(key) is None, Reason.DISPUTE_EXISTS, reference=message.reference)
-    respondent = message.respondent
-    is_other = respondent != context.organisation
-    is_known = respondent is not None and is_member(context.get_bytes, respondent)
-    require(is_other and (is_known or (respondent is None and message.topic == "rule_gap")), Reason.NOT_A_PARTY)
-    held: tuple[RegisterName, ...] = ()
-    if message.topic in ("custody", "ownership", "responsibility") and _is_concerned(context, unit):
-        held = (message.topic,)
+    _require_respondent(context, message)
+    if message.arbiter is not None:
+        _require_fit(context, (context.organisation, message.respondent), message.arbiter)
     record = DisputeRecord(
         provenance=context.provenance,
         organisation=context.organisation,
         reference=message.reference,
         battery=message.battery,
         topic=message.topic,
-        respondent=respondent,
+        respondent=message.respondent,
         is_claim=False,
-        holds=held,
+        holds=_hold(context, message),
         opened_ms=context.time_ms,
         state="open",
         positions=(_position(context, message.text, message.evidence),),
@@ -230,9 +303,9 @@ def _state_position(context: Context, message: StatePosition) -> list[Event]:
 def _nominate(context: Context, message: NominateArbiter) -> list[Event]:
     record = _get_dispute(context, message)
     _require_party(context, record)
-    parties = (record.organisation, record.respondent)
-    is_fit = message.arbiter not in parties and is_member(context.get_bytes, message.arbiter)
-    require(is_fit, Reason.NOT_THE_ARBITER, organisation=message.arbiter)
+    agreed = derive_arbiter(context.get_bytes, record, context.time_ms)
+    require(agreed is None, Reason.ARBITER_AGREED, arbiter=agreed or "")
+    _require_fit(context, _parties(record), message.arbiter)
     if context.organisation == record.organisation:
         named = msgspec.structs.replace(record, named_by_opener=message.arbiter)
     else:
@@ -272,8 +345,13 @@ def _accept(context: Context, message: AcceptSettlement) -> list[Event]:
 
 def _decide(context: Context, message: DecideDispute) -> list[Event]:
     record = _get_dispute(context, message)
-    require_version(record, message.version)
+    stated = len(record.positions)
+    require(message.positions == stated, Reason.STALE_VERSION, current=stated, seen=message.positions)
     _require_arbiter(context, record)
+    has_effect = message.voids_tests or len(message.moves) > 0
+    require(not has_effect or message.outcome != "dismissed", Reason.WRONG_EFFECT)
+    if message.voids_tests:
+        _require_voidable(context, record)
     decision = Decision(
         arbiter=context.organisation,
         outcome=message.outcome,

@@ -1,13 +1,15 @@
 """The file of a dispute over a unit, and the claims that open one by themselves.
 
-A dispute counts against the quota of who opened it and of the unit; only a party's holds a register still, and none
-does so for ever.
+A dispute counts against the quota of who opened it and of the unit; only a party's holds a register still, one entry
+of it once, and none does so for ever. Members who are not concerned with a unit fill half of its quota at most: a
+party always finds room.
 """
 
 from typing import Annotated, Literal
 
 import msgspec
 
+from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import (
     WORLD,
     Battery,
@@ -22,16 +24,16 @@ from cellvow.core.contracts.contract import (
     Schema,
     require,
 )
-from cellvow.core.contracts.register import REGISTERS, RegisterName
+from cellvow.core.contracts.register import REGISTERS, RegisterName, get_register
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
-from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_OPEN_MAX
+from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_ENDED_MAX, DISPUTES_OPEN_MAX
 
 DAY_MS = 86_400_000
 LAPSE_MS = 365 * DAY_MS
 """How long a dispute that nobody ends holds anything still; who opened it may open it anew."""
 DISMISSED_MS = 90 * DAY_MS
-"""How long a claim that was dismissed counts against the quota of who raised it."""
+"""How long a dispute or claim that was dismissed counts against the quota of who opened it."""
 
 Topic = Literal["custody", "ownership", "responsibility", "certificate", "identity", "safety", "rule_gap"]
 """What a member may dispute in his own words; what a message claims by itself is a `Contest`."""
@@ -111,9 +113,20 @@ class DisputeName(Schema, frozen=True, kw_only=True):
 
 
 class UnitDisputes(Record, frozen=True, kw_only=True):
-    """`disputes/BATTERY`: the disputes over a unit that were open when one was last opened or ended."""
+    """`disputes/BATTERY`: the disputes over a unit that were open when one was last opened or ended.
+
+    `ended` are the latest of those that are over, oldest first; earlier ones are found in the unit's history.
+    """
 
     disputes: tuple[DisputeName, ...] = ()
+    ended: tuple[DisputeName, ...] = ()
+
+
+class HoldRecord(Record, frozen=True, kw_only=True):
+    """`hold/REGISTER/BATTERY/ORGANISATION`: the entry of a register that a party has held still; it does so once."""
+
+    battery: Battery
+    entry: Count
 
 
 class MemberDisputes(Record, frozen=True, kw_only=True):
@@ -135,6 +148,11 @@ def dispute_key(organisation: str, reference: str) -> str:
 def unit_disputes_key(battery: str) -> str:
     """Where the open disputes over a unit lie in the state map."""
     return f"disputes/{battery}"
+
+
+def hold_key(register: str, battery: str, organisation: str) -> str:
+    """Where it lies in the state map which entry of a register a party has held still."""
+    return f"hold/{register}/{battery}/{organisation}"
 
 
 def member_disputes_key(organisation: str) -> str:
@@ -162,6 +180,15 @@ def require_movable(context: Context, register: str, battery: str) -> None:
         require(not held, Reason.REGISTER_DISPUTED, register=register, dispute=record.reference)
 
 
+def is_concerned(context: Context, battery: str) -> bool:
+    """Whether the signer made the unit or stands in one of its registers."""
+    unit = context.get(BatteryRecord, battery_key(battery))
+    if unit is None:
+        return False
+    standing = (get_register(context, register, battery).organisation for register in REGISTERS)
+    return context.organisation in (unit.organisation, *standing)
+
+
 def _still_open(context: Context, names: tuple[DisputeName, ...]) -> list[DisputeRecord]:
     records = (context.get(DisputeRecord, dispute_key(one.organisation, one.reference)) for one in names)
     return [one for one in records if one is not None and derive_dispute_state(one, context.time_ms) == OPEN]
@@ -178,7 +205,8 @@ def count_opening(context: Context, record: DisputeRecord) -> None:
     open_now = _still_open(context, own.disputes)
     recent = tuple(one for one in own.dismissed_ms if context.time_ms < one + DISMISSED_MS)
     over = find_open_disputes(context, record.battery)
-    enough = len(open_now) + len(recent) < DISPUTES_OPEN_MAX and len(over) < BATTERY_DISPUTES_MAX
+    room = BATTERY_DISPUTES_MAX if is_concerned(context, record.battery) else BATTERY_DISPUTES_MAX // 2
+    enough = len(open_now) + len(recent) < DISPUTES_OPEN_MAX and len(over) < room
     require(enough, Reason.TOO_MANY_DISPUTES, open=len(open_now), dismissed=len(recent))
     counted = msgspec.structs.replace(
         own,
@@ -196,8 +224,11 @@ def count_opening(context: Context, record: DisputeRecord) -> None:
 def _list_over(context: Context, battery: str, names: tuple[DisputeName, ...]) -> None:
     key = unit_disputes_key(battery)
     known = context.get(UnitDisputes, key)
-    version = 1 if known is None else known.version + 1
-    context.put(key, UnitDisputes(provenance=context.provenance, version=version, disputes=names))
+    if known is None:
+        known = UnitDisputes(provenance=context.provenance, version=0)
+    ended = (*known.ended, *(one for one in known.disputes if one not in names))[-DISPUTES_ENDED_MAX:]
+    version = known.version + 1
+    context.put(key, UnitDisputes(provenance=context.provenance, version=version, disputes=names, ended=ended))
 
 
 def put_dispute(context: Context, record: DisputeRecord) -> None:
@@ -229,6 +260,7 @@ def open_claim(context: Context, claim: Contested) -> list[Event]:
     for known in find_open_disputes(context, claim.battery):
         is_same = known.is_claim and (known.organisation, known.topic) == (context.organisation, claim.about)
         require(not is_same, Reason.DISPUTE_EXISTS, reference=known.reference)
+    respondent = None if claim.respondent == context.organisation else claim.respondent
     own = context.get(MemberDisputes, member_disputes_key(context.organisation))
     record = DisputeRecord(
         provenance=context.provenance,
@@ -236,7 +268,7 @@ def open_claim(context: Context, claim: Contested) -> list[Event]:
         reference=f"CLAIM-{1 if own is None else own.claims + 1}",
         battery=claim.battery,
         topic=claim.about,
-        respondent=claim.respondent,
+        respondent=respondent,
         is_claim=True,
         holds=(),
         opened_ms=context.time_ms,

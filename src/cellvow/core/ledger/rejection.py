@@ -140,6 +140,7 @@ class Reason(IntEnum):
     NO_SETTLEMENT = 1507
     WRONG_EFFECT = 1508
     TOO_MANY_POSITIONS = 1509
+    ARBITER_AGREED = 1510
     NOTHING_HELD = 1601
     SAME_SIGNER = 1602
     TOO_MANY_HELD = 1603
@@ -275,6 +276,7 @@ RULES: dict[Reason, str] = {
     Reason.NO_SETTLEMENT: "the other side has proposed no settlement with this version",
     Reason.WRONG_EFFECT: "a decision or settlement moves registers of this unit between its parties only",
     Reason.TOO_MANY_POSITIONS: "a side may state its position eight times in one dispute",
+    Reason.ARBITER_AGREED: "both sides have named the arbiter, and he has the case: neither names another now",
     Reason.NOTHING_HELD: "no message of this statement waits for a second signature of the organisation",
     Reason.SAME_SIGNER: "the second signature must be another key's than the first",
     Reason.TOO_MANY_HELD: "the organisation has as many messages waiting for a second signature as the ledger allows",

@@ -74,10 +74,14 @@ DISPUTES_OPEN_MAX = 16
 """Disputes that one organisation may have open, with its claims that were dismissed of late."""
 BATTERY_DISPUTES_MAX = 32
 """Disputes open over one unit."""
+DISPUTES_ENDED_MAX = 16
+"""Disputes over one unit that have ended and are still named with it: the latest."""
 POSITIONS_MAX = 8
 """Positions that one side states in one dispute."""
 EVIDENCE_MAX = 16
 """Commitments to documents under one position."""
+BOUNDS_MAX = 32
+"""Bounds that certificates put on one quantity of one unit: the latest and the tightest are kept."""
 PARTS_MAX = 1_000
 """Direct parts of one unit."""
 PART_LEVELS_MAX = 4

@@ -22,6 +22,7 @@ from cellvow.core.contracts import (
     governance,
     organisation,
     recovery,
+    takeover,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -65,7 +66,7 @@ _FIRST = (
     governance.CONTRACT,
 )
 
-_THIRD = (dispute.CONTRACT,)
+_THIRD = (dispute.CONTRACT, takeover.CONTRACT)
 
 RULESETS = {
     1: _ruleset(1, *_FIRST),

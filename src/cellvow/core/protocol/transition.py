@@ -275,21 +275,37 @@ def require_fresh(read: Read, envelope: Envelope) -> SequenceRecord:
 def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) -> tuple[bytes, ...]:
     """The outcomes of a statement's messages; what they wrote is in `writes`, or dropped as a whole."""
     own: dict[str, bytes] = {}
-    claimed: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
     for index in range(len(statement.messages)):
         context = _context(sitting, own, statement, index, key)
         outcome = _apply_message(sitting, statement, index, key, context)
         own.update(context.writes)
-        if outcome.is_contested:
-            claimed.update(context.writes)
         outcomes.append(outcome)
     if statement.mode == "atomic" and not all(outcome.is_accepted for outcome in outcomes):
-        aborted = Outcome(reason=Reason.BATCH_ABORTED)
-        outcomes = [aborted if outcome.is_accepted else outcome for outcome in outcomes]
-        own = claimed  # what was claimed against the registers is kept, whatever it came with
+        own, outcomes = _abort(sitting, statement, key, outcomes)
     sitting.writes.update(own)
     return tuple(encode_outcome(outcome) for outcome in outcomes)
+
+
+def _abort(
+    sitting: _Sitting, statement: Statement, key: KeyRecord, outcomes: list[Outcome]
+) -> tuple[dict[str, bytes], list[Outcome]]:
+    """What is left of a batch that was aborted: what it claimed against the registers is kept, whatever it came with.
+
+    A claim is judged anew, on the records as they stand without the rest of its batch: nothing of that may show.
+    """
+    kept: dict[str, bytes] = {}
+    aborted = Outcome(reason=Reason.BATCH_ABORTED)
+    left: list[Outcome] = []
+    for index, first in enumerate(outcomes):
+        outcome = first
+        if first.is_contested:
+            context = _context(sitting, kept, statement, index, key)
+            outcome = _apply_message(sitting, statement, index, key, context)
+            if outcome.is_contested:
+                kept.update(context.writes)
+        left.append(aborted if outcome.is_accepted else outcome)
+    return kept, left
 
 
 def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:

@@ -19,7 +19,7 @@ from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import SEQUENCE_WINDOW
 from cellvow.core.primitives.signature import sign
 from cellvow.core.protocol.ruleset import NEWEST, RULESETS
-from tests import messages
+from tests import disputing, messages
 from tests.world import BUYER, LABORATORY, MAKER, World, make_genesis, make_signer, require_invalid
 
 SOUND: dict[str, Message] = {
@@ -46,6 +46,17 @@ SOUND: dict[str, Message] = {
     "ApproveRecovery": messages.approval(BUYER),
     "VetoRecovery": messages.veto(MAKER),
     "CompleteRecovery": messages.completion(BUYER),
+    "OpenDispute": disputing.opening(),
+    "StatePosition": disputing.position(),
+    "NominateArbiter": disputing.nomination(LABORATORY),
+    "WithdrawDispute": disputing.withdrawal(),
+    "ProposeSettlement": disputing.settlement(),
+    "AcceptSettlement": disputing.consent(1),
+    "DecideDispute": disputing.decision(),
+    "GiveNotice": disputing.notice(),
+    "ObjectToTakeover": disputing.objection(),
+    "CompleteTakeover": disputing.completion(),
+    "WithdrawNotice": disputing.second_thoughts(),
 }
 
 

@@ -20,6 +20,7 @@ from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.core.protocol.transition import apply_block
 from tests import messages
 from tests.unit.core.protocol.decision_cases import CONSORTIUM_DECISIONS, CROWDED_DECISIONS, DECISIONS, FULL
+from tests.unit.core.protocol.dispute_cases import DISPUTES
 from tests.world import (
     AUTHORITY,
     BUYER,
@@ -171,7 +172,6 @@ CASES: dict[Reason, Case] = {
     Reason.FLOOR_NOT_ABOVE: by_root(MAKER, lambda world: messages.raise_floor(world[MAKER].root, 2)),
     Reason.MODEL_EXISTS: by(MAKER, messages.model()),
     Reason.UNKNOWN_MODEL: by(MAKER, messages.battery(f"01/{messages.OTHER_GTIN}/21/PACK-0001")),
-    Reason.NOT_YOUR_MODEL: by(CARMAKER, messages.battery(f"01/{messages.GTIN}/21/CLONE")),
     Reason.BATTERY_EXISTS: by(MAKER, messages.battery()),
     Reason.UNKNOWN_BATTERY: by(MAKER, messages.declaration(identifier=f"01/{messages.GTIN}/21/NONE")),
     Reason.BAD_IDENTIFIER: by(MAKER, messages.model(BAD_GTIN)),
@@ -204,7 +204,18 @@ CASES: dict[Reason, Case] = {
     Reason.TEST_OF_ANOTHER_BATTERY: by(BUYER, messages.verdict(identifier=messages.OTHER_BATTERY)),
     Reason.WRONG_DAY: by(BUYER, replace(messages.verdict(), as_of="2026-01-02")),
 }
-ALL_CASES: dict[Reason, Case] = {**CASES, **DECISIONS, **CONSORTIUM_DECISIONS, **CROWDED_DECISIONS}
+BEFORE_CLAIMS: dict[Reason, Case] = {
+    Reason.NOT_YOUR_MODEL: by(CARMAKER, messages.battery(f"01/{messages.GTIN}/21/CLONE")),
+}
+"""What ruleset 3 keeps as a claim, and the rulesets before it reject."""
+ALL_CASES: dict[Reason, Case] = {
+    **CASES,
+    **BEFORE_CLAIMS,
+    **DECISIONS,
+    **CONSORTIUM_DECISIONS,
+    **CROWDED_DECISIONS,
+    **DISPUTES,
+}
 UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE, Reason.ELECTORATE_TOO_LARGE}
 """A second fence: no message of today can make a record this large. Provoked below without one.
 
@@ -222,7 +233,7 @@ def _world_of(reason: Reason) -> World:
         return _settled(make_genesis(ruleset=NEWEST, validators=(MAKER,)))
     if reason in CROWDED_DECISIONS:
         return _settled(replace_genesis(make_genesis(ruleset=NEWEST), validators=order_validators(FULL)))
-    return _settled()
+    return _settled(make_genesis(ruleset=2)) if reason in BEFORE_CLAIMS else _settled()
 
 
 def test_every_reason_has_a_case_and_a_sentence() -> None:
