@@ -42,8 +42,16 @@ from cellvow.core.contracts.dispute_file import (
     end_dispute,
     put_dispute,
 )
+from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import get_organisation, is_member
-from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, put_register, register_key
+from cellvow.core.contracts.register import (
+    REGISTERS,
+    RESPONSIBILITY,
+    RegisterName,
+    RegisterRecord,
+    put_register,
+    register_key,
+)
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import (
@@ -164,6 +172,9 @@ def _require_moves(context: Context, record: DisputeRecord, moves: tuple[Move, .
     # A part goes where its whole goes, and a unit that has ceased is nobody's to move.
     is_free = unit.part_of is None and unit.ceased is None
     require(not moves or (distinct and between and is_free), Reason.WRONG_EFFECT)
+    for move in moves:
+        if move.register == RESPONSIBILITY:
+            require_fit_for_waste(context, unit, move.organisation)
 
 
 def _apply_moves(context: Context, record: DisputeRecord, moves: tuple[Move, ...]) -> None:

@@ -20,8 +20,10 @@ from cellvow.core.contracts import (
     custody,
     dispute,
     governance,
+    life,
     organisation,
     recovery,
+    second_life,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -65,7 +67,11 @@ _FIRST = (
     governance.CONTRACT,
 )
 
-_THIRD = (dispute.CONTRACT,)
+_THIRD = (
+    dispute.CONTRACT,
+    life.CONTRACT,
+    second_life.CONTRACT,
+)
 
 RULESETS = {
     1: _ruleset(1, *_FIRST),
