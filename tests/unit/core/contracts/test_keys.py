@@ -46,6 +46,13 @@ SOUND: dict[str, Message] = {
     "ApproveRecovery": messages.approval(BUYER),
     "VetoRecovery": messages.veto(MAKER),
     "CompleteRecovery": messages.completion(BUYER),
+    "Decommission": messages.decommissioning(),
+    "DeclareWaste": messages.waste(),
+    "RecordRecycling": messages.recycling(),
+    "RecordDestruction": messages.destruction(),
+    "ReportSighting": messages.sighting(),
+    "BeginSecondLife": messages.second_life(),
+    "GradeUnit": messages.grading(),
 }
 
 
