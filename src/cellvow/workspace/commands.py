@@ -50,6 +50,13 @@ ALL_SCOPE = (
     "ApproveRecovery",
     "VetoRecovery",
     "CompleteRecovery",
+    "Decommission",
+    "DeclareWaste",
+    "RecordRecycling",
+    "RecordDestruction",
+    "ReportSighting",
+    "BeginSecondLife",
+    "GradeUnit",
 )
 """What an operational key may sign unless its registration says less."""
 
