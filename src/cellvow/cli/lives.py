@@ -1,6 +1,7 @@
 """`cellvow life`: what comes after a unit's first life - rest, waste, second life, end - and what was diverted."""
 
 import dataclasses
+from enum import StrEnum
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -21,17 +22,20 @@ WasteCause = Literal["worn_out", "defective", "damaged", "recalled", "accident",
 LossCause = Literal["fire", "accident", "disaster", "lost"]
 Operation = Literal["repurpose", "reuse", "remanufacture"]
 Grade = Literal["A", "B", "C", "D", "E"]
-Application = Literal[
-    "backup_power",
-    "grid_storage",
-    "home_storage",
-    "light_vehicle",
-    "machine",
-    "road_vehicle",
-    "spare_parts",
-    "vessel",
-]
 _STAYS = "it stays in your vault."
+
+
+class Application(StrEnum):
+    """A use a graded unit may be fit for."""
+
+    BACKUP_POWER = "backup_power"
+    GRID_STORAGE = "grid_storage"
+    HOME_STORAGE = "home_storage"
+    LIGHT_VEHICLE = "light_vehicle"
+    MACHINE = "machine"
+    ROAD_VEHICLE = "road_vehicle"
+    SPARE_PARTS = "spare_parts"
+    VESSEL = "vessel"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -273,7 +277,7 @@ def grade(options: Grading) -> Answer:
             session,
             workspace,
             (battery, options.reference, options.grade),
-            tuple(options.use),
+            tuple(str(one) for one in options.use),
             options.until,
             options.report,
         ),
