@@ -2,7 +2,7 @@
 
 import dataclasses
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal, get_args
 
 import typer
 
@@ -38,12 +38,16 @@ class Application(StrEnum):
     VESSEL = "vessel"
 
 
+def _words(choices: object) -> str:
+    return ", ".join(get_args(choices))
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rest(WorkspaceOptions):
     """Options of `life decommission`."""
 
     battery: BatteryArgument
-    cause: Annotated[RestCause, typer.Option(help="Why it goes out of use.")]
+    cause: Annotated[RestCause, typer.Option(metavar="CAUSE", help=f"Why: {_words(RestCause)}.")]
 
 
 @command(
@@ -71,7 +75,7 @@ class Waste(WorkspaceOptions):
     """Options of `life waste`."""
 
     battery: BatteryArgument
-    cause: Annotated[WasteCause, typer.Option(help="Why it is waste.")]
+    cause: Annotated[WasteCause, typer.Option(metavar="CAUSE", help=f"Why: {_words(WasteCause)}.")]
 
 
 @command(app, "waste", examples=("cellvow life waste 01/09506000134376/21/PACK-0001 --cause worn_out -w fleet",))
@@ -196,7 +200,7 @@ class Begin(WorkspaceOptions):
     ),
 )
 def begin_second_life(options: Begin) -> Answer:
-    """Let units become others, under new identities linked to theirs.
+    """Let units become others, linked to them.
 
     The originals stand with you in all three registers, and cease; the new
     units are of a model of yours. Never more mass or cells come out than go in.
@@ -248,9 +252,10 @@ class Grading(WorkspaceOptions):
     reference: Annotated[str, typer.Argument(metavar="REF", help="Your own number for the grading.")]
     grade: Annotated[Grade, typer.Option(help="A is the best.")]
     report: Annotated[str, typer.Option(metavar="TEXT", help=f"What it rests on; {_STAYS}")]
-    use: Annotated[list[Application], typer.Option(help="What it is fit for; repeat it. Without: for nothing.")] = (
-        dataclasses.field(default_factory=list)
-    )
+    use: Annotated[
+        list[Application],
+        typer.Option(metavar="USE", help=f"What it is fit for, repeated: {', '.join(Application)}. Without: nothing."),
+    ] = dataclasses.field(default_factory=list)
     until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Last day on which it holds.")] = None
 
 
@@ -318,7 +323,7 @@ class ToShow(ReadingOptions):
 
 @command(app, "show", examples=("cellvow life show 01/09506000134376/21/PACK-0001 --ledger node",))
 def show(options: ToShow) -> Answer:
-    """Show what a unit was made of, what it became, and how it ended."""
+    """Show what a unit was, became, and how it ended."""
     from cellvow.workspace.second_life import read_life
 
     battery = parse_battery(options.battery)

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, get_args
 
 import pytest
 
+from cellvow.cli import lives as lives_commands
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.parsing import parse_share
+from cellvow.core.contracts import life, lineage
+from cellvow.core.contracts import second_life as second_life_contract
 from cellvow.core.ledger.genesis import Genesis
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.home import NodeHome
@@ -121,6 +124,20 @@ def test_what_is_not_given_is_shared_out_and_nothing_is_lost(successors: tuple[S
 
     assert [one.mass_g for one in plan.successors] == masses
     assert [(one.version, one.mass_g) for one in plan.originals] == [(1, 787)]
+
+
+def test_the_command_line_offers_what_the_contracts_take() -> None:
+    """Causes, operations, grades and uses are written twice, so that help needs no ledger; they are the same."""
+    pairs = (
+        (lives_commands.RestCause, life.RestCause),
+        (lives_commands.WasteCause, life.WasteCause),
+        (lives_commands.LossCause, life.LossCause),
+        (lives_commands.Operation, lineage.Operation),
+        (lives_commands.Grade, second_life_contract.Grade),
+    )
+
+    assert [get_args(offered) == get_args(taken) for offered, taken in pairs] == [True] * len(pairs)
+    assert tuple(lives_commands.Application) == get_args(second_life_contract.Application)
 
 
 @pytest.mark.parametrize(

@@ -340,8 +340,9 @@ def _report_sighting(context: Context, message: ReportSighting) -> list[Event]:
         last_ms=context.time_ms,
     )
     context.put(key, record)
-    kind = "UnknownUnitSighted" if unit is None else "UnitSighted"
-    return [{"type": kind, "battery": message.battery, "sightings": record.sightings}]
+    if unit is None:
+        return [{"type": "UnknownUnitSighted", "battery": message.battery, "sightings": record.sightings}]
+    return [{"type": "UnitSighted", "battery": message.battery, "sightings": record.sightings}]
 
 
 CONTRACT = Contract(
