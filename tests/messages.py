@@ -14,6 +14,7 @@ from cellvow.core.contracts.attestation import (
 )
 from cellvow.core.contracts.battery import Backfill, RegisterBattery, RegisterModel
 from cellvow.core.contracts.change import AdmitMember, Change, ChangeRoles
+from cellvow.core.contracts.contract import Committed
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
 from cellvow.core.contracts.custody import (
     AcceptHandover,
@@ -22,6 +23,8 @@ from cellvow.core.contracts.custody import (
     WithdrawHandover,
 )
 from cellvow.core.contracts.governance import CastVote, Propose, WithdrawProposal
+from cellvow.core.contracts.life import DeclareWaste, Decommission, RecordDestruction, RecordRecycling, ReportSighting
+from cellvow.core.contracts.lineage import Operation
 from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey, possession_bytes
 from cellvow.core.contracts.recovery import (
     AppointGuardians,
@@ -31,6 +34,7 @@ from cellvow.core.contracts.recovery import (
     VetoRecovery,
 )
 from cellvow.core.contracts.register import RegisterName
+from cellvow.core.contracts.second_life import BeginSecondLife, Draw, GradeUnit, Successor
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.signature import sign
 from tests.world import CHAIN_ID, DAY_MS, GENESIS_MS, Signer, make_signer
@@ -251,3 +255,69 @@ def veto(organisation: str, attempt: int = 1) -> VetoRecovery:
 def completion(organisation: str, attempt: int = 1) -> CompleteRecovery:
     """The lock has ended."""
     return CompleteRecovery(organisation=organisation, attempt=attempt)
+
+
+PAPER = Committed(commitment="f0" * 32)
+"""A text or document that stays in its owner's vault."""
+HEIR = f"01/{GTIN}/21/HEIR-0001"
+"""A unit that begins its second life, under a model of the maker."""
+
+
+def decommissioning(version: int = 1, *, identifier: str = BATTERY) -> Decommission:
+    """Out of use, and not yet waste."""
+    return Decommission(battery=identifier, version=version, cause="out_of_service")
+
+
+def waste(version: int = 1, *, identifier: str = BATTERY) -> DeclareWaste:
+    """Waste from now on."""
+    return DeclareWaste(battery=identifier, version=version, cause="worn_out")
+
+
+def recycling(version: int = 2, *, identifier: str = BATTERY) -> RecordRecycling:
+    """Recycled: its passport ceases."""
+    return RecordRecycling(battery=identifier, version=version, facility=PAPER, recovered=PAPER)
+
+
+def destruction(version: int = 1, *, identifier: str = BATTERY) -> RecordDestruction:
+    """Burnt."""
+    return RecordDestruction(battery=identifier, version=version, cause="fire", report=PAPER)
+
+
+def sighting(identifier: str = BATTERY) -> ReportSighting:
+    """Somebody read the code of a unit."""
+    return ReportSighting(battery=identifier, place=PAPER)
+
+
+def draw(identifier: str = BATTERY, *, version: int = 1, mass_g: int = 787, cells: int = 0) -> Draw:
+    """All that an original has, unless a test says otherwise."""
+    return Draw(battery=identifier, version=version, mass_g=mass_g, cells=cells)
+
+
+def successor(identifier: str = HEIR, *, mass_g: int = 787, cells: int = 0) -> Successor:
+    """A unit made in the first days of the ledger."""
+    return Successor(battery=identifier, manufactured_on="2026-01-01", facility="Hall 2", mass_g=mass_g, cells=cells)
+
+
+def second_life(
+    operation: Operation = "remanufacture",
+    originals: tuple[Draw, ...] | None = None,
+    successors: tuple[Successor, ...] | None = None,
+) -> BeginSecondLife:
+    """The battery becomes one other; the maker himself may do that where it is remanufactured."""
+    return BeginSecondLife(
+        operation=operation,
+        originals=(draw(),) if originals is None else originals,
+        successors=(successor(),) if successors is None else successors,
+    )
+
+
+def grading(reference: str = "G-1", *, identifier: str = BATTERY) -> GradeUnit:
+    """Good enough for a house, until the end of the year."""
+    return GradeUnit(
+        battery=identifier,
+        reference=reference,
+        grade="B",
+        applications=("backup_power", "home_storage"),
+        until="2026-12-31",
+        report=PAPER,
+    )

@@ -16,6 +16,7 @@ from cellvow.cli import (
     grants,
     handovers,
     keys,
+    lives,
     networks,
     rows,
     takeovers,
@@ -37,7 +38,7 @@ from cellvow.cli.verification import add_verify
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 STORY = (
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "life", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
@@ -84,6 +85,7 @@ app.add_typer(batteries.app, name="battery")
 app.add_typer(handovers.app, name="handover")
 app.add_typer(disputes.app, name="dispute")
 app.add_typer(takeovers.app, name="takeover")
+app.add_typer(lives.app, name="life")
 app.add_typer(batteries.correct_app, name="correct")
 add_import(app)
 app.add_typer(attestations.app, name="attest")

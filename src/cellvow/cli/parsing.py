@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 _PREDICATE = re.compile(r"^([a-z][a-z0-9_]*)\s*(>=|<=)\s*(-?[0-9]{1,15})\Z")
 _DECLARATION = re.compile(r"^([a-z][a-z0-9_]*)=(-?[0-9]{1,15})\Z")
 _SPAN = re.compile(r"^([0-9]{1,7}(?:\.[0-9]{1,2})?)(?:-([0-9]{1,7}(?:\.[0-9]{1,2})?))?\Z")
+_SHARE = re.compile(r"^(.+?)(?:=([1-9][0-9]{0,14})(?:,([0-9]{1,15}))?)?\Z")
 _DIGEST = re.compile(r"^[0-9a-f]{64}\Z")
 COMPARISONS = {">=": "at_least", "<=": "at_most"}
 
@@ -121,6 +122,15 @@ def parse_attestation(text: str) -> tuple[str, str]:
     if not organisation or not reference:
         raise WrongUsage(f"{text[:60]!r} is not an attestation: write ORGANISATION/REF")
     return organisation, reference
+
+
+def parse_share(text: str) -> tuple[BatteryId, int | None, int | None]:
+    """(battery, g, cells) of `BATTERY`, `BATTERY=G` or `BATTERY=G,CELLS`."""
+    match = _SHARE.match(text)
+    if match is None or "=" in match[1]:
+        raise WrongUsage(f"{text[:70]!r} is not a unit with its share: write BATTERY=G or BATTERY=G,CELLS")
+    mass_g, cells = (None if one is None else int(one) for one in (match[2], match[3]))
+    return parse_battery(match[1]), mass_g, cells
 
 
 def parse_reference(text: str) -> tuple[str, str]:

@@ -61,6 +61,13 @@ ALL_SCOPE = (
     "ObjectToTakeover",
     "CompleteTakeover",
     "WithdrawNotice",
+    "Decommission",
+    "DeclareWaste",
+    "RecordRecycling",
+    "RecordDestruction",
+    "ReportSighting",
+    "BeginSecondLife",
+    "GradeUnit",
 )
 """What an operational key may sign unless its registration says less."""
 

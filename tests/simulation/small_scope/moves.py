@@ -9,6 +9,9 @@ from collections.abc import Iterator
 from itertools import chain, permutations
 from typing import TYPE_CHECKING
 
+from cellvow.core.contracts.part import InstallPart, RemovePart, derive_wholes
+from cellvow.core.contracts.use import InstallBattery, RecordWork, UninstallBattery
+
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, RevokeAttestation, Standard
 from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, battery_key
 from cellvow.core.contracts.contract import Committed, Message, decode_record
@@ -29,15 +32,15 @@ from cellvow.core.contracts.dispute import (
     StatePosition,
     WithdrawDispute,
 )
-from cellvow.core.contracts.dispute_file import DisputeRecord, Move as Moved
+from cellvow.core.contracts.dispute_file import DisputeRecord
+from cellvow.core.contracts.dispute_file import Move as Moved
 from cellvow.core.contracts.life import (
-    Decommission,
     DeclareWaste,
+    Decommission,
     RecordDestruction,
     RecordRecycling,
     ReportSighting,
 )
-from cellvow.core.contracts.part import InstallPart, RemovePart, derive_wholes
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.second_life import BeginSecondLife, Draw, GradeUnit, Successor
 from cellvow.core.contracts.takeover import (
@@ -48,7 +51,6 @@ from cellvow.core.contracts.takeover import (
     WithdrawNotice,
     takeover_key,
 )
-from cellvow.core.contracts.use import InstallBattery, RecordWork, UninstallBattery
 from tests.simulation.small_scope.scope import (
     LABORATORY_STANDARD,
     ORGANISATIONS,
@@ -149,9 +151,7 @@ def _on_dispute(record: DisputeRecord) -> Iterator[Message]:
     for moved in moves:
         yield ProposeSettlement(**named, moves=moved)
         yield DecideDispute(**named, version=record.version, outcome="upheld", grounds=DOCUMENT, moves=moved)
-    yield DecideDispute(
-        **named, version=record.version, outcome="dismissed", grounds=DOCUMENT, voids_tests=True
-    )
+    yield DecideDispute(**named, version=record.version, outcome="dismissed", grounds=DOCUMENT, voids_tests=True)
 
 
 def _takeovers(state: State, unit: str) -> Iterator[Message]:
@@ -221,5 +221,3 @@ def _parts(state: State, units: list[str]) -> Iterator[Message]:
 def _clones() -> Iterator[Message]:
     for unit in (*UNITS, SUCCESSOR):
         yield RegisterBattery(battery=unit, manufactured_on="2026-01-01", facility="Hall 1")
-
-

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
+from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
+
 from cellvow.core.contracts.attestation import AttestationRecord
 from cellvow.core.contracts.battery import STATUSES, BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message, decode_record
@@ -18,7 +20,6 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.dispute import AcceptSettlement, DecideDispute, WithdrawDispute
 from cellvow.core.contracts.dispute_file import DisputeRecord, derive_dispute_state, dispute_key
 from cellvow.core.contracts.life import FIT_FOR_WASTE
-from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.second_life import BeginSecondLife
 from cellvow.core.contracts.takeover import (
@@ -90,7 +91,9 @@ def _is_entitled(before: State, move: Move, place: tuple[str, str], old: str, ne
     message, (unit, register) = move.message, place
     if isinstance(message, AcceptHandover):
         offer = _get(before, OfferRecord, offer_key(unit))
-        return offer is not None and offer.state == "open" and (offer.offerer, offer.addressee) == (old, move.organisation)
+        return (
+            offer is not None and offer.state == "open" and (offer.offerer, offer.addressee) == (old, move.organisation)
+        )
     if isinstance(message, AcceptSettlement | DecideDispute):
         return _may_end(before, move, message, new)
     if isinstance(message, CompleteTakeover):
@@ -120,7 +123,9 @@ def _held_still(before: State, move: Move, step: Step) -> str | None:
         for record in _all(before, DisputeRecord, "dispute/"):
             is_open = derive_dispute_state(record, before.time_ms) == "open"
             if is_open and record.battery == unit and register in record.holds:
-                return f"the {register} of {unit} moved while {record.reference} of {record.organisation} held it: {move}"
+                return (
+                    f"the {register} of {unit} moved while {record.reference} of {record.organisation} held it: {move}"
+                )
     return None
 
 
@@ -128,7 +133,12 @@ def _waste_answered(before: State, move: Move, step: Step) -> str | None:
     """The responsibility for waste passes to a producer or a waste operator only."""
     for unit, register, _, new in _moved(before, step):
         battery = _get(step.state, BatteryRecord, battery_key(unit))
-        if register == "responsibility" and battery is not None and battery.status == "waste" and battery.ceased is None:
+        if (
+            register == "responsibility"
+            and battery is not None
+            and battery.status == "waste"
+            and battery.ceased is None
+        ):
             if not any(role in FIT_FOR_WASTE for role in ROLES[new.organisation]):
                 return f"{new.organisation} answers for the waste {unit} after {move}"
     return None

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+from cellvow.core.contracts.part import DescribeModel
+
 from cellvow.core.contracts.anchor import AnchorRecord, anchor_key
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
 from cellvow.core.contracts.contract import Message, encode_record
 from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.contracts.part import DescribeModel
 from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation
 from tests.simulation.small_scope.stepping import SOMEWHERE, Move, State, take_step
 
@@ -19,9 +20,14 @@ ROLES = {
 }
 """Nobody holds two roles of which one watches the other, but for the third, who is the stranger to every hand-over."""
 PACK_GTIN, MODULE_GTIN, SUCCESSOR_GTIN = "09506000134352", "09506000134369", "09506000134376"
-PACK, MODULE, SUCCESSOR = (f"01/{gtin}/21/{name}" for gtin, name in (
-    (PACK_GTIN, "P"), (MODULE_GTIN, "M"), (SUCCESSOR_GTIN, "S"),
-))
+PACK, MODULE, SUCCESSOR = (
+    f"01/{gtin}/21/{name}"
+    for gtin, name in (
+        (PACK_GTIN, "P"),
+        (MODULE_GTIN, "M"),
+        (SUCCESSOR_GTIN, "S"),
+    )
+)
 UNITS = (PACK, MODULE)
 LABORATORY_STANDARD = "discharge test"
 BEGIN_MS = 1_780_000_000_000
@@ -32,7 +38,9 @@ WAIT_MS = 400 * 86_400_000
 def make_scope() -> State:
     """The first state: a pack and a module that could be a part of it, both held, owned and answered for by the maker."""
     records = {organisation_key(one): encode_organisation(_organisation(one)) for one in ORGANISATIONS}
-    anchored = AnchorRecord(provenance=SOMEWHERE, organisation=AUTHORITY, root="a0" * 32, rows=1, kind="measurement", anchored_ms=1)
+    anchored = AnchorRecord(
+        provenance=SOMEWHERE, organisation=AUTHORITY, root="a0" * 32, rows=1, kind="measurement", anchored_ms=1
+    )
     records[anchor_key(AUTHORITY, "a0" * 32)] = encode_record(anchored)
     state = State(records, BEGIN_MS)
     for organisation, message in _births():
@@ -75,5 +83,3 @@ def _model(gtin: str, mass_g: int) -> RegisterModel:
         voltage_max_mv=3_650,
         mass_g=mass_g,
     )
-
-

@@ -46,9 +46,7 @@ class Searched:
         )
 
 
-def search(
-    first: State, moves: Moves, watch: Watch, *, states_max: int, ruleset: Ruleset | None = None
-) -> Searched:
+def search(first: State, moves: Moves, watch: Watch, *, states_max: int, ruleset: Ruleset | None = None) -> Searched:
     """Breadth first from a state, until a promise breaks, `states_max` were seen, or none is left."""
     searched = Searched()
     came: dict[Canonical, tuple[Canonical | None, Move | None]] = {first.canonical: (None, None)}
@@ -76,9 +74,7 @@ def search(
     return searched
 
 
-def _path(
-    came: dict[Canonical, tuple[Canonical | None, Move | None]], here: Canonical
-) -> list[Move]:
+def _path(came: dict[Canonical, tuple[Canonical | None, Move | None]], here: Canonical) -> list[Move]:
     moves: list[Move] = []
     place: Canonical | None = here
     while place is not None:

@@ -201,10 +201,29 @@ def require_plausible(message: RegisterModel) -> None:
 
 
 def _require_no_clone(context: Context, message: RegisterBattery) -> None:
-    """Raise `Contested` where another organisation has registered this very battery, whoever of the two came first."""
+    """Raise `Contested` where the identifier is dead, or another's, whoever of the two came first."""
     known = context.get(BatteryRecord, battery_key(message.battery))
-    if known is not None and known.organisation != context.organisation and context.ruleset >= CONTESTS_SINCE:
+    if known is None or context.ruleset < CONTESTS_SINCE:
+        return
+    if known.ceased in ("recycled", "destroyed"):
+        get_battery(context, message.battery)
+    if known.organisation != context.organisation:
         raise Contested("cloned_serial", message.battery, known.organisation)
+
+
+def require_new_battery(context: Context, message: RegisterBattery) -> None:
+    """Raise `Rejected`, or `Contested`, unless the signer may give a battery this identifier: his model's, and free."""
+    require_day(message.manufactured_on)
+    gtin = derive_model_id(message.battery)
+    require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
+    _require_no_clone(context, message)
+    model = context.get(ModelRecord, model_key(gtin))
+    if model is None:
+        raise Rejected(Reason.UNKNOWN_MODEL, gtin=gtin)
+    if model.organisation != context.organisation and context.ruleset >= CONTESTS_SINCE:
+        raise Contested("cloned_serial", message.battery, model.organisation)  # also before its maker registers it
+    require(model.organisation == context.organisation, Reason.NOT_YOUR_MODEL, gtin=gtin)
+    require(context.get_bytes(battery_key(message.battery)) is None, Reason.BATTERY_EXISTS, battery=message.battery)
 
 
 # Handlers
@@ -222,19 +241,8 @@ def _register_model(context: Context, message: RegisterModel) -> list[Event]:
 
 def _register_battery(context: Context, message: RegisterBattery) -> list[Event]:
     require_role(context, "manufacturer", "importer", "second_life_operator")
-    require_day(message.manufactured_on)
-    gtin = derive_model_id(message.battery)
-    require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
-    _require_no_clone(context, message)
-    model = context.get(ModelRecord, model_key(gtin))
-    if model is None:
-        raise Rejected(Reason.UNKNOWN_MODEL, gtin=gtin)
-    if model.organisation != context.organisation and context.ruleset >= CONTESTS_SINCE:
-        raise Contested("cloned_serial", message.battery, model.organisation)  # also before its maker registers it
-    require(model.organisation == context.organisation, Reason.NOT_YOUR_MODEL, gtin=gtin)
-    key = battery_key(message.battery)
-    require(context.get_bytes(key) is None, Reason.BATTERY_EXISTS, battery=message.battery)
-    context.put(key, derive_battery(context, message))
+    require_new_battery(context, message)
+    context.put(battery_key(message.battery), derive_battery(context, message))
     for register in REGISTERS:
         put_register(context, register, message.battery, context.organisation)
     return [_birth_event(message)]

@@ -40,6 +40,7 @@ from cellvow.core.contracts.contract import (
     Schema,
     require,
 )
+from cellvow.core.contracts.second_life import require_successor_day
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 
@@ -118,6 +119,7 @@ def _correct_battery(context: Context, message: CorrectStatement, replacement: R
     key = battery_key(replacement.battery)
     old = _get_corrected(context, message, BatteryRecord, key)
     require_day(replacement.manufactured_on)
+    require_successor_day(context, replacement.battery, replacement.manufactured_on)
     # What was reconstructed is never made to look as if it had been recorded when it happened.
     is_kept = old.backfill is None or replacement.backfill is not None
     require(is_kept, Reason.MALFORMED_MESSAGE, field="backfill")

@@ -21,8 +21,9 @@ from cellvow.core.contracts.contract import (
     require_version,
 )
 from cellvow.core.contracts.dispute_file import require_movable
+from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import get_organisation
-from cellvow.core.contracts.register import RegisterName, RegisterRecord, get_register, register_key
+from cellvow.core.contracts.register import RESPONSIBILITY, RegisterName, RegisterRecord, get_register, register_key
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 
@@ -123,6 +124,8 @@ def _offer(context: Context, message: OfferHandover) -> list[Event]:
     require(message.addressee != context.organisation, Reason.OFFER_TO_ONESELF)
     addressee = get_organisation(context, message.addressee)
     require(addressee is not None, Reason.UNKNOWN_ORGANISATION, organisation=message.addressee)
+    if RESPONSIBILITY in message.registers:
+        require_fit_for_waste(context, unit, message.addressee)
     ordered = all(a < b for a, b in pairwise(message.registers))
     paired = len(message.registers) == len(message.versions)
     require(ordered and paired, Reason.MALFORMED_MESSAGE, field="registers")
@@ -151,6 +154,10 @@ def _offer(context: Context, message: OfferHandover) -> list[Event]:
 def _accept(context: Context, message: AcceptHandover) -> list[Event]:
     offer = _get_open_offer(context, message)
     require(offer.addressee == context.organisation, Reason.NOT_THE_ADDRESSEE)
+    unit = get_battery(context, message.battery)  # it may have become waste, a part, or have ceased since the offer
+    require(unit.part_of is None, Reason.PART_OF_ANOTHER, battery=unit.part_of or "")
+    if RESPONSIBILITY in offer.registers:
+        require_fit_for_waste(context, unit, context.organisation)
     for register in offer.registers:
         record = get_register(context, register, message.battery)
         require_movable(context, register, message.battery)

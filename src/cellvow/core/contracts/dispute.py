@@ -46,6 +46,7 @@ from cellvow.core.contracts.dispute_file import (
     put_dispute,
     require_movable,
 )
+from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import get_organisation, is_member
 from cellvow.core.contracts.register import (
     OWNERSHIP,
@@ -196,6 +197,8 @@ def _require_moves(context: Context, record: DisputeRecord, moves: tuple[Move, .
         registered = get_register(context, move.register, record.battery).organisation
         between = registered in parties and move.organisation in parties
         require(between and is_member(context.get_bytes, move.organisation), Reason.WRONG_EFFECT)
+        if unit is not None and move.register == RESPONSIBILITY:
+            require_fit_for_waste(context, unit, move.organisation)
 
 
 def _apply_moves(context: Context, record: DisputeRecord, moves: tuple[Move, ...]) -> None:

@@ -131,6 +131,8 @@ class Reason(IntEnum):
     STILL_HAS_PARTS = 1405
     NOT_RESPONSIBLE = 1406
     NAMED_TWICE = 1407
+    NOT_THE_OWNER = 1408
+    TOO_MANY_SUCCESSORS = 1409
     DISPUTE_EXISTS = 1501
     UNKNOWN_DISPUTE = 1502
     DISPUTE_NOT_OPEN = 1503
@@ -265,8 +267,10 @@ RULES: dict[Reason, str] = {
     Reason.BALANCE_EXCEEDED: "more mass or more cells would come out of the originals than they have left",
     Reason.STILL_INSTALLED: "the unit is still installed: record its removal first",
     Reason.STILL_HAS_PARTS: "the unit still has registered parts: take them out first",
-    Reason.NOT_RESPONSIBLE: "only who answers for the unit may record this",
+    Reason.NOT_RESPONSIBLE: "only who answers for the unit, or its owner where it goes out of use, may record this",
     Reason.NAMED_TWICE: "a unit is named twice",
+    Reason.NOT_THE_OWNER: "only who owns the unit may record this",
+    Reason.TOO_MANY_SUCCESSORS: "one unit would become more units than the ledger allows",
     Reason.DISPUTE_EXISTS: "the organisation has opened a dispute under this reference, or this claim, already",
     Reason.UNKNOWN_DISPUTE: "no dispute is recorded under this reference",
     Reason.DISPUTE_NOT_OPEN: "the dispute has ended",

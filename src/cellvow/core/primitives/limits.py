@@ -88,5 +88,7 @@ PART_LEVELS_MAX = 4
 """Levels in which parts are nested."""
 UNITS_NAMED_MAX = 64
 """Originals, or successors, in one message about a second life."""
+SUCCESSORS_MAX = 1_000
+"""Units that one unit becomes, in all operations together: their names stand in one record."""
 HELD_MAX = 64
 """Messages of one organisation that wait for a second signature."""

@@ -20,8 +20,10 @@ from cellvow.core.contracts import (
     custody,
     dispute,
     governance,
+    life,
     organisation,
     recovery,
+    second_life,
     takeover,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
@@ -66,7 +68,12 @@ _FIRST = (
     governance.CONTRACT,
 )
 
-_THIRD = (dispute.CONTRACT, takeover.CONTRACT)
+_THIRD = (
+    dispute.CONTRACT,
+    takeover.CONTRACT,
+    life.CONTRACT,
+    second_life.CONTRACT,
+)
 
 RULESETS = {
     1: _ruleset(1, *_FIRST),

@@ -57,6 +57,13 @@ SOUND: dict[str, Message] = {
     "ObjectToTakeover": disputing.objection(),
     "CompleteTakeover": disputing.completion(),
     "WithdrawNotice": disputing.second_thoughts(),
+    "Decommission": messages.decommissioning(),
+    "DeclareWaste": messages.waste(),
+    "RecordRecycling": messages.recycling(),
+    "RecordDestruction": messages.destruction(),
+    "ReportSighting": messages.sighting(),
+    "BeginSecondLife": messages.second_life(),
+    "GradeUnit": messages.grading(),
 }
 
 

@@ -21,6 +21,7 @@ from cellvow.core.protocol.transition import apply_block
 from tests import messages
 from tests.unit.core.protocol.decision_cases import CONSORTIUM_DECISIONS, CROWDED_DECISIONS, DECISIONS, FULL
 from tests.unit.core.protocol.dispute_cases import DISPUTES
+from tests.unit.core.protocol.life_cases import LIFE
 from tests.world import (
     AUTHORITY,
     BUYER,
@@ -216,6 +217,7 @@ ALL_CASES: dict[Reason, Case] = {
     **CROWDED_DECISIONS,
     **DISPUTES,
 }
+ALL_CASES: dict[Reason, Case] = {**CASES, **DECISIONS, **CONSORTIUM_DECISIONS, **CROWDED_DECISIONS, **LIFE}
 UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE, Reason.ELECTORATE_TOO_LARGE}
 """A second fence: no message of today can make a record this large. Provoked below without one.
 
