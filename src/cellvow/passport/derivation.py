@@ -23,6 +23,7 @@ from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.organisation import organisation_key
+from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart, derive_root, derive_wholes
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
@@ -299,7 +300,7 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
             (recorded.statement, recorded.index) in corrected,
         )
         for recorded in ledger.recorded
-        if not isinstance(recorded.message, RegisterModel)
+        if not isinstance(recorded.message, RegisterModel | DescribeModel)
     ]
     return tuple(steps)
 
@@ -312,6 +313,13 @@ def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
         return (("addressee", _name(ledger, message.addressee)), ("registers", ", ".join(message.registers)))
     if isinstance(message, IssueAttestation | RevokeAttestation):
         return (("reference", message.reference),)
+    if isinstance(message, InstallPart):
+        return (("part", message.part), ("whole", message.battery))
+    if isinstance(message, RemovePart):
+        return (("part", message.part), ("removal", message.cause), ("whole", message.battery))
+    if isinstance(message, ReplacePart):
+        changed = (("part", message.installed), ("removed", message.removed))
+        return (*changed, ("removal", message.cause), ("whole", message.battery))
     if isinstance(message, RegisterBattery):
         born = ("manufactured_on", message.manufactured_on)
         if message.backfill is None:

@@ -50,6 +50,10 @@ ALL_SCOPE = (
     "ApproveRecovery",
     "VetoRecovery",
     "CompleteRecovery",
+    "DescribeModel",
+    "InstallPart",
+    "RemovePart",
+    "ReplacePart",
 )
 """What an operational key may sign unless its registration says less."""
 

@@ -43,7 +43,8 @@ from cellvow.core.contracts.dispute_file import (
     put_dispute,
 )
 from cellvow.core.contracts.organisation import get_organisation, is_member
-from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, put_register, register_key
+from cellvow.core.contracts.part import derive_registered
+from cellvow.core.contracts.register import REGISTERS, RegisterName, put_register
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import (
@@ -173,10 +174,10 @@ def _apply_moves(context: Context, record: DisputeRecord, moves: tuple[Move, ...
 
 
 def _is_concerned(context: Context, unit: BatteryRecord) -> bool:
-    """Whether the signer made the unit or stands in one of its registers: his dispute holds a register still."""
-    standing = (context.get(RegisterRecord, register_key(register, unit.battery)) for register in REGISTERS)
+    """Whether the signer made the unit or stands in a register that counts for it: his dispute holds a register still."""
+    standing = (derive_registered(context.get_bytes, register, unit.battery) for register in REGISTERS)
     return context.organisation == unit.organisation or any(
-        one is not None and one.organisation == context.organisation for one in standing
+        one.organisation == context.organisation for one in standing
     )
 
 

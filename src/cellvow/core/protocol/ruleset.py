@@ -21,6 +21,7 @@ from cellvow.core.contracts import (
     dispute,
     governance,
     organisation,
+    part,
     recovery,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
@@ -65,7 +66,7 @@ _FIRST = (
     governance.CONTRACT,
 )
 
-_THIRD = (dispute.CONTRACT,)
+_THIRD = (dispute.CONTRACT, part.CONTRACT)
 
 RULESETS = {
     1: _ruleset(1, *_FIRST),

@@ -46,6 +46,10 @@ SOUND: dict[str, Message] = {
     "ApproveRecovery": messages.approval(BUYER),
     "VetoRecovery": messages.veto(MAKER),
     "CompleteRecovery": messages.completion(BUYER),
+    "DescribeModel": messages.description(),
+    "InstallPart": messages.installation(),
+    "RemovePart": messages.removal(),
+    "ReplacePart": messages.replacement(messages.BATTERY, messages.OTHER_BATTERY),
 }
 
 
