@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from msgspec.structs import replace
 
+from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.part import Level
+from cellvow.core.contracts.part import AssemblyRecord, Level, assembly_key, derive_registered
 from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
 from cellvow.core.ledger.outcome import Outcome
 from cellvow.core.ledger.rejection import Reason
@@ -14,6 +15,7 @@ from tests import messages
 from tests.world import MAKER, World, make_genesis
 
 CELL_GTIN, MODULE_GTIN, PACK_GTIN = "04012345123463", "04012345123470", "04012345123487"
+ALL_THREE: tuple[RegisterName, ...] = ("custody", "ownership", "responsibility")
 MODELS: dict[str, tuple[Level, int, int]] = {
     CELL_GTIN: ("cell", 1, 800),
     MODULE_GTIN: ("module", 4, 4_000),
@@ -78,10 +80,36 @@ def refused(world: World, organisation: str, message: Message) -> Reason | None:
     return submit(world, organisation, message).reason
 
 
-def hand_over(world: World, battery: str, giver: str, taker: str, names: tuple[RegisterName, ...] = REGISTERS) -> None:
+def hand_over(world: World, battery: str, giver: str, taker: str, names: tuple[RegisterName, ...] = ALL_THREE) -> None:
     """Move registers of a unit."""
     ordered = tuple(sorted(names))
     seen = tuple(world.record(RegisterRecord, register_key(name, battery)).version for name in ordered)
     version = world.accept(world[giver].key.sign(messages.offer(taker, ordered, seen, identifier=battery)))
     number = version[0][0].events[0]["version"]
     world.accept(world[taker].key.sign(messages.accept(int(str(number)), identifier=battery)))
+
+
+def part_of(world: World, battery: str) -> str | None:
+    """The unit that a unit is built into, by its record."""
+    return world.record(BatteryRecord, battery_key(battery)).part_of
+
+
+def epoch(world: World, battery: str) -> int:
+    """How often the tests of a unit were voided."""
+    return world.record(BatteryRecord, battery_key(battery)).epoch
+
+
+def sums(world: World, battery: str) -> tuple[int, int, int, int]:
+    """Parts, packs among them, mass and cells, as the unit's assembly has them."""
+    record = world.record(AssemblyRecord, assembly_key(battery))
+    return record.parts, record.packs, record.mass_g, record.cells
+
+
+def answering(world: World, battery: str) -> dict[str, str]:
+    """Register -> who counts as registered for the unit now."""
+    return {name: derive_registered(world.state.get, name, battery).organisation for name in REGISTERS}
+
+
+def standing(world: World, battery: str) -> dict[str, str]:
+    """Register -> who stands in the unit's own one."""
+    return {name: world.record(RegisterRecord, register_key(name, battery)).organisation for name in REGISTERS}

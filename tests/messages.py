@@ -273,7 +273,9 @@ def removal(
     return RemovePart(battery=whole, part=part, above=above, cause=cause)
 
 
-def replacement(removed: str, installed: str, whole: str = BATTERY, *above: str, position: str | None = None) -> ReplacePart:
+def replacement(
+    removed: str, installed: str, whole: str = BATTERY, *above: str, position: str | None = None
+) -> ReplacePart:
     """Put one part in the place of another."""
     return ReplacePart(
         battery=whole, removed=removed, installed=installed, above=above, position=position, cause="replaced"

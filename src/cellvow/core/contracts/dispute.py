@@ -174,7 +174,7 @@ def _apply_moves(context: Context, record: DisputeRecord, moves: tuple[Move, ...
 
 
 def _is_concerned(context: Context, unit: BatteryRecord) -> bool:
-    """Whether the signer made the unit or stands in a register that counts for it: his dispute holds a register still."""
+    """Whether the signer made the unit or stands in a register that counts for it: then he holds it still."""
     standing = (derive_registered(context.get_bytes, register, unit.battery) for register in REGISTERS)
     return context.organisation == unit.organisation or any(
         one.organisation == context.organisation for one in standing

@@ -48,7 +48,7 @@ from cellvow.core.contracts.register import (
 )
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.errors import fail
+from cellvow.core.primitives.errors import ensure, fail
 from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
 
 Level = Literal["cell", "module", "pack"]
@@ -201,13 +201,17 @@ def get_assembly(context: Context, battery: str) -> AssemblyRecord:
 def derive_wholes(read: Read, battery: str) -> tuple[str, ...]:
     """The units that a unit is built into, the nearest first; none if it stands by itself, or is unknown."""
     wholes: list[str] = []
-    for _ in range(PART_LEVELS_MAX):
-        value = read(battery_key(wholes[-1] if wholes else battery))
-        whole = None if value is None else decode_record(BatteryRecord, value).part_of
-        if whole is None:
-            return tuple(wholes)
+    whole = _find_whole(read, battery)
+    while whole is not None:
         wholes.append(whole)
-    fail(f"{battery} lies deeper than {PART_LEVELS_MAX} levels")
+        ensure(len(wholes) < PART_LEVELS_MAX, f"{battery} lies deeper than {PART_LEVELS_MAX} levels")
+        whole = _find_whole(read, whole)
+    return tuple(wholes)
+
+
+def _find_whole(read: Read, battery: str) -> str | None:
+    value = read(battery_key(battery))
+    return None if value is None else decode_record(BatteryRecord, value).part_of
 
 
 def derive_root(read: Read, battery: str) -> str:
