@@ -54,12 +54,14 @@ class Deciding:
         return " ".join(result.stdout.split())
 
 
-def make_deciding(folder: Path, monkeypatch: pytest.MonkeyPatch, ruleset: int = NEWEST) -> Deciding:
-    """Found the ledger and join it with all three."""
+def make_deciding(
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ruleset: int = NEWEST, roles: tuple[str, ...] = ("operator",)
+) -> Deciding:
+    """Found the ledger and join it with all three, who have the same roles."""
     deciding = Deciding(folder)
     monkeypatch.setattr(clock, "now_ms", lambda: deciding.now_ms)
     monkeypatch.setattr(commands, "now_ms", lambda: deciding.now_ms)
-    workspaces = [Workspace.create(folder / one, one, one.title(), ["operator"]) for one in ORGANISATIONS]
+    workspaces = [Workspace.create(folder / one, one, one.title(), roles) for one in ORGANISATIONS]
     genesis = Genesis(CHAIN_ID, 1_000, ruleset, tuple(one.member() for one in workspaces))
     home = NodeHome.create(folder / "node", genesis, "test.example/deciding", bytes(range(32)))
     with home.open_session(lambda: deciding.now_ms) as session:
