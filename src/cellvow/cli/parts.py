@@ -137,10 +137,7 @@ class PartToReplace(WorkspaceOptions):
     app,
     "replace",
     examples=(
-        (
-            "cellvow part replace 01/09506000134369/21/MODULE-0001 01/09506000134369/21/MODULE-0009 "
-            "--cause defective --workspace maker"
-        ),
+        ("cellvow part replace 01/09506000134369/21/M-1 01/09506000134369/21/M-9 --cause defective --workspace maker"),
     ),
 )
 def replace(options: PartToReplace) -> Answer:
