@@ -108,9 +108,13 @@ class PartsMachine(RuleBasedStateMachine):
         is_few = cells + sum(one[1] for one in others) <= cells_most
         return is_level and depth <= PART_LEVELS_MAX and is_light and is_few and part not in (whole, *self.above(whole))
 
+    def may_change(self, who: str, whole: str) -> bool:
+        """Whether one may change the parts of a unit: he holds it, and it is not offered; every offer is of custody."""
+        return self.standing(whole)["custody"] == who and (whole, *self.above(whole))[-1] not in self.offered
+
     def verdict(self, who: str, part: str, whole: str) -> str:
         """What becomes of building the part in, by the model."""
-        if self.standing(whole)["custody"] != who or part in (whole, *self.above(whole)):
+        if not self.may_change(who, whole) or part in (whole, *self.above(whole)):
             return "rejected"
         if part in self.inside:
             is_other, is_new = self.standing(part)["custody"] != who, (who, part) not in self.claims
@@ -186,7 +190,7 @@ class PartsMachine(RuleBasedStateMachine):
         """What is in there, by who holds the whole; it keeps who stood for the whole."""
         whole = other if is_wrong else self.inside.get(part, other)
         who = who or self.standing(whole)["custody"]
-        may = self.inside.get(part) == whole and self.standing(whole)["custody"] == who
+        may = self.inside.get(part) == whole and self.may_change(who, whole)
         self.submit(who, messages.removal(part, whole, *self.above(whole)), "accepted" if may else "rejected")
         if may:
             self.take_out(part)
@@ -203,7 +207,7 @@ class PartsMachine(RuleBasedStateMachine):
         whole = self.inside.get(removed, pack(1))
         who = who or self.standing(whole)["custody"]
         above = self.above(whole)
-        may = self.inside.get(removed) == whole and self.standing(whole)["custody"] == who and removed != installed
+        may = self.inside.get(removed) == whole and self.may_change(who, whole) and removed != installed
         expected, before = "rejected", (dict(self.inside), dict(self.registers))
         if may:
             self.take_out(removed)

@@ -249,6 +249,7 @@ def _require_around(context: Context, message: _OnWhole) -> BatteryRecord:
     _require_held(context, message.battery)
     for battery in (message.battery, *wholes):
         _require_undisputed(context, battery)
+    _require_not_offered(context, (message.battery, *wholes)[-1], (CUSTODY, OWNERSHIP))
     return whole
 
 
@@ -261,6 +262,13 @@ def _require_undisputed(context: Context, battery: str) -> None:
     """What a party disputes is neither built in, nor taken out, nor stripped of its parts."""
     for register in REGISTERS:
         require_movable(context, register, battery)
+
+
+def _require_not_offered(context: Context, battery: str, registers: tuple[str, ...]) -> None:
+    """Who accepts a unit shall get it as it was when it was offered: its parts do not change until the offer ends."""
+    offer = context.get(OfferRecord, offer_key(battery))
+    is_offered = offer is not None and offer.state == OPEN and any(one in registers for one in offer.registers)
+    require(not is_offered, Reason.OFFER_OPEN, battery=battery)
 
 
 def _require_free(context: Context, message: _OnWhole, part: BatteryRecord) -> None:
@@ -279,8 +287,7 @@ def _require_free(context: Context, message: _OnWhole, part: BatteryRecord) -> N
         other = derive_registered(context.get_bytes, register, message.battery).organisation
         require(own == other, Reason.REGISTERS_DIFFER, register=register)
     _require_undisputed(context, part.battery)
-    offer = context.get(OfferRecord, offer_key(part.battery))
-    require(offer is None or offer.state != OPEN, Reason.OFFER_OPEN, battery=part.battery)
+    _require_not_offered(context, part.battery, REGISTERS)
     require(not is_installed(context, part.battery), Reason.STILL_INSTALLED, battery=part.battery)
 
 

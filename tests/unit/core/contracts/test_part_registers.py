@@ -14,7 +14,7 @@ from cellvow.core.contracts.dispute_file import DisputeRecord, dispute_key
 from cellvow.core.contracts.part import (
     assembly_key,
 )
-from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.contracts.register import REGISTERS, RegisterName
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.ledger.statement import Statement
 from tests import messages
@@ -252,15 +252,28 @@ def test_a_removal_and_a_replacement_in_one_block(is_removal_first: bool) -> Non
 
 @pytest.mark.parametrize("is_sale_first", [True, False])
 def test_an_accepted_sale_and_a_removal_in_one_block(is_sale_first: bool) -> None:
-    """Whose the part is depends on the order alone: with the pack if it left later, with the seller if before."""
+    """Threat: the seller strips the pack before the buyer's signature arrives. In either order it goes as offered."""
     world = assembled()
     world.accept(world[MAKER].key.sign(messages.offer(BUYER, identifier=pack(1))))
     sale = world[BUYER].key.sign(messages.accept(identifier=pack(1)))
     removal = world[MAKER].key.sign(messages.removal(module(1), pack(1)))
-    world.include(*((sale, removal) if is_sale_first else (removal, sale)))
+    reasons = [one.reason for (one,) in world.include(*((sale, removal) if is_sale_first else (removal, sale)))]
 
-    assert answering(world, module(1)) == dict.fromkeys(REGISTERS, BUYER if is_sale_first else MAKER)
-    assert (part_of(world, module(1)) is None) is not is_sale_first
+    assert reasons == ([None, Reason.NOT_THE_HOLDER] if is_sale_first else [Reason.OFFER_OPEN, None])
+    assert part_of(world, module(1)) == pack(1)
+    assert answering(world, module(1)) == dict.fromkeys(REGISTERS, BUYER)
+
+
+@pytest.mark.parametrize("registers", [("custody",), ("ownership",), ("responsibility",)])
+def test_parts_of_a_unit_stay_while_it_is_offered(registers: tuple[RegisterName, ...]) -> None:
+    """Deep in it too, and until the offer ends; who is offered the duty alone does not stop a workshop."""
+    world = assembled()
+    world.accept(world[MAKER].key.sign(messages.offer(BUYER, registers, (1,), identifier=pack(1))))
+    reason = None if registers == ("responsibility",) else Reason.OFFER_OPEN
+
+    assert refused(world, MAKER, messages.replacement(cell(1), cell(3), module(1), pack(1))) is reason
+    world.accept(world[MAKER].key.sign(messages.withdraw(identifier=pack(1))))
+    assert refused(world, MAKER, messages.removal(module(1), pack(1))) is None
 
 
 # Tests
