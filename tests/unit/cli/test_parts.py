@@ -11,6 +11,7 @@ from cellvow.node.home import NodeHome
 from cellvow.passport.parts import derive_part_history, derive_tree, flatten_tree
 from cellvow.passport.view import PUBLIC, Audience, Passport, Reader, Scope
 from cellvow.workspace import commands
+from cellvow.workspace.granting import PurchaserLinks
 from cellvow.workspace.parts import describe_model, install_part, read_tree
 from cellvow.workspace.passports import TIMELINE_FILE, PassportReader
 from cellvow.workspace.timeline import Timeline
@@ -158,6 +159,24 @@ def test_who_answers_for_a_part_is_who_answers_for_its_whole(ledger: Deciding) -
     ledger.do("part", "remove", CELLS[0], "--cause", "other", who="buyer")
     hand_over(ledger, PACK, "buyer", "maker")
     assert {one.organisation for one in passport(ledger, CELLS[0], HISTORY).registers} == {"buyer"}
+
+
+@pytest.mark.slow
+def test_links_to_a_part_are_its_owner_s_who_is_that_of_the_whole(ledger: Deciding) -> None:
+    """Threat: who sold a pack would go on showing its cells, since their own registers still name him."""
+    issue = ("grant", "issue", CELLS[0], "--scope", "history")
+    link = ledger.do(*issue, who="maker")["link"]
+    maker = Workspace(ledger.folder / "maker")
+    links = PurchaserLinks(NodeHome(ledger.folder / "node"), maker, lambda: ledger.now_ms)
+    token = link.rsplit("/", 1)[-1]
+    before = links.reader(token, CELLS[0], "passport")
+    hand_over(ledger, PACK, "maker", "buyer")
+    after = links.reader(token, CELLS[0], "passport")
+    maker.close()
+
+    assert (before, after) == (HISTORY, None)
+    assert "is owned by buyer" in refusal(ledger, *issue)
+    assert ledger.do(*issue, who="buyer")["link"]
 
 
 @pytest.mark.slow
