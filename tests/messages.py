@@ -26,6 +26,7 @@ from cellvow.core.contracts.governance import CastVote, Propose, WithdrawProposa
 from cellvow.core.contracts.life import DeclareWaste, Decommission, RecordDestruction, RecordRecycling, ReportSighting
 from cellvow.core.contracts.lineage import Operation
 from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey, possession_bytes
+from cellvow.core.contracts.part import DescribeModel, InstallPart, Level, RemovalCause, RemovePart, ReplacePart
 from cellvow.core.contracts.recovery import (
     AppointGuardians,
     ApproveRecovery,
@@ -320,4 +321,32 @@ def grading(reference: str = "G-1", *, identifier: str = BATTERY) -> GradeUnit:
         applications=("backup_power", "home_storage"),
         until="2026-12-31",
         report=PAPER,
+    )
+
+
+def description(gtin: str = GTIN, level: Level = "pack", cells: int = 96) -> DescribeModel:
+    """What units of a model are, and how many cells they have."""
+    return DescribeModel(gtin=gtin, level=level, cells=cells)
+
+
+def installation(
+    part: str = OTHER_BATTERY, whole: str = BATTERY, *above: str, position: str | None = "slot 1"
+) -> InstallPart:
+    """Build a part in; `above` are the units around the whole."""
+    return InstallPart(battery=whole, part=part, above=above, position=position)
+
+
+def removal(
+    part: str = OTHER_BATTERY, whole: str = BATTERY, *above: str, cause: RemovalCause = "defective"
+) -> RemovePart:
+    """Take a part out."""
+    return RemovePart(battery=whole, part=part, above=above, cause=cause)
+
+
+def replacement(
+    removed: str, installed: str, whole: str = BATTERY, *above: str, position: str | None = None
+) -> ReplacePart:
+    """Put one part in the place of another."""
+    return ReplacePart(
+        battery=whole, removed=removed, installed=installed, above=above, position=position, cause="replaced"
     )

@@ -18,6 +18,7 @@ from cellvow.cli import (
     keys,
     lives,
     networks,
+    parts,
     rows,
     takeovers,
     votes,
@@ -39,6 +40,7 @@ _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" f
 
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "life", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
@@ -86,6 +88,7 @@ app.add_typer(handovers.app, name="handover")
 app.add_typer(disputes.app, name="dispute")
 app.add_typer(takeovers.app, name="takeover")
 app.add_typer(lives.app, name="life")
+app.add_typer(parts.app, name="part")
 app.add_typer(batteries.correct_app, name="correct")
 add_import(app)
 app.add_typer(attestations.app, name="attest")

@@ -241,8 +241,8 @@ def _sentence(step: "LifeStep", words: _Words) -> str:
 def _detail(name: str, text: str, words: _Words) -> str:
     if name == "registers":
         return ", ".join(words.term("registers", one) for one in text.split(", "))
-    if name == "cause":
-        return words.term("cause", text)
+    if name in ("cause", "removal"):
+        return words.term(name, text)
     if name == "evidence_class":
         return words.term("class", text)
     return plain(words.wording.written_day(text)) if name == "manufactured_on" else text

@@ -23,7 +23,7 @@ from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.contracts.register import RegisterRecord, register_key
+from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart, derive_registered
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.encoding import Json
@@ -80,11 +80,15 @@ class Recorded:
 
 @dataclass(frozen=True, slots=True)
 class Ledger:
-    """What a derivation may read: records, the accepted messages about a battery and its model, and the anchoring."""
+    """What a derivation may read: records, the accepted messages about a battery and its model, and the anchoring.
+
+    `around` are the messages that the registers of the unit around it stem from, where the battery is a part.
+    """
 
     read: Read
     recorded: Sequence[Recorded]
     anchoring: Anchoring
+    around: Sequence[Recorded] = ()
 
 
 def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields, now_ms: int) -> Passport | None:
@@ -133,7 +137,8 @@ def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:
 
 def _source(ledger: Ledger, provenance: Provenance) -> Source:
     named = (provenance.statement, provenance.index)
-    found = [recorded for recorded in ledger.recorded if (recorded.statement, recorded.index) == named]
+    known = (*ledger.recorded, *ledger.around)
+    found = [recorded for recorded in known if (recorded.statement, recorded.index) == named]
     if not found:
         fail(f"a record stems from statement {provenance.statement}, which is not among those about it")
     return _source_of(ledger, found[0])
@@ -190,12 +195,10 @@ def _identity_facts(ledger: Ledger, record: BatteryRecord, *, with_facility: boo
 
 
 def _registers(ledger: Ledger, battery: str, names: Sequence[str]) -> tuple[Register, ...]:
+    """Who stands in the registers that count for it: a part's are those of the unit around it."""
     shown = []
     for name in names:
-        value = ledger.read(register_key(name, battery))
-        if value is None:
-            fail(f"battery {battery} stands in no {name} register")
-        record = decode_record(RegisterRecord, value)
+        record = derive_registered(ledger.read, name, battery)
         source = _source(ledger, record.provenance)
         holder = record.organisation
         shown.append(Register(name, holder, _name(ledger, holder), record.since_ms, source))
@@ -304,7 +307,7 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
             (recorded.statement, recorded.index) in corrected,
         )
         for recorded in ledger.recorded
-        if not isinstance(recorded.message, RegisterModel)
+        if not isinstance(recorded.message, RegisterModel | DescribeModel)
     ]
     return tuple(steps)
 
@@ -323,6 +326,13 @@ def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
         return (("addressee", _name(ledger, message.addressee)), ("registers", ", ".join(message.registers)))
     if isinstance(message, IssueAttestation | RevokeAttestation):
         return (("reference", message.reference),)
+    if isinstance(message, InstallPart):
+        return (("part", message.part), ("whole", message.battery))
+    if isinstance(message, RemovePart):
+        return (("part", message.part), ("removal", message.cause), ("whole", message.battery))
+    if isinstance(message, ReplacePart):
+        changed = (("part", message.installed), ("removed", message.removed))
+        return (*changed, ("removal", message.cause), ("whole", message.battery))
     if isinstance(message, RegisterBattery):
         born = ("manufactured_on", message.manufactured_on)
         if message.backfill is None:

@@ -21,7 +21,7 @@ from cellvow.web.wording import Wording
 
 _CORRECTED_TO = ("manufactured_on", "reference")
 """What a correction may say anew, as the detail of its step names it."""
-_TERMS = {"cause": "cause", "evidence_class": "class"}
+_TERMS = {"cause": "cause", "evidence_class": "class", "removal": "removal"}
 """Details of a step that are words of a closed vocabulary."""
 
 

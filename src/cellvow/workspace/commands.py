@@ -68,6 +68,10 @@ ALL_SCOPE = (
     "ReportSighting",
     "BeginSecondLife",
     "GradeUnit",
+    "DescribeModel",
+    "InstallPart",
+    "RemovePart",
+    "ReplacePart",
 )
 """What an operational key may sign unless its registration says less."""
 

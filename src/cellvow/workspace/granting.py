@@ -2,8 +2,9 @@
 
 from collections.abc import Callable
 
-from cellvow.core.contracts.contract import decode_record
-from cellvow.core.contracts.register import OWNERSHIP, RegisterRecord, register_key
+from cellvow.core.contracts.battery import battery_key
+from cellvow.core.contracts.part import derive_registered
+from cellvow.core.contracts.register import OWNERSHIP
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.home import NodeHome
@@ -19,9 +20,10 @@ LINK_ROUTE = "link"
 
 
 def find_owner(store: LedgerStore, battery: str) -> str | None:
-    """The organisation in the ownership register now, or None where the ledger knows no such battery."""
-    value = store.get(register_key(OWNERSHIP, battery))
-    return None if value is None else decode_record(RegisterRecord, value).organisation
+    """The organisation that owns it now, a part with its whole, or None where the ledger knows no such battery."""
+    if store.get(battery_key(battery)) is None:
+        return None
+    return derive_registered(store.get, OWNERSHIP, battery).organisation
 
 
 def issue_grant(workspace: Workspace, home: NodeHome, order: GrantOrder, moment_ms: int) -> Issued:

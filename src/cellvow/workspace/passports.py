@@ -5,6 +5,8 @@ from dataclasses import dataclass, replace
 
 from cellvow.core.contracts.attestation import IssueAttestation
 from cellvow.core.contracts.contract import Message
+from cellvow.core.contracts.part import derive_registered, derive_wholes
+from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.checkpoint import parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.primitives.encoding import parse_object
@@ -127,7 +129,7 @@ class PassportReader:
     ) -> Passport | None:
         known = self._known(recorded) if sees_values(reader) else {}
         fields = {commitment: parse_object(one.field) for commitment, one in known.items()}
-        ledger = Ledger(store.get, recorded, read_anchoring(self.home, store))
+        ledger = Ledger(store.get, recorded, read_anchoring(self.home, store), _around(store, battery))
         return derive_passport(ledger, battery, reader, fields, now_ms())
 
     def _known(self, recorded: Sequence[Recorded]) -> Known:
@@ -199,6 +201,15 @@ def _sources(passport: Passport) -> frozenset[tuple[str, int]]:
 def _recorded(store: LedgerStore, timeline: Timeline, battery: str) -> list[Recorded]:
     identifier = parse_battery_id(battery)
     return timeline.recorded(store, identifier, derive_model_id(identifier))
+
+
+def _around(store: LedgerStore, battery: str) -> list[Recorded]:
+    """Of a part: the messages that the registers of the unit around it stem from."""
+    if not derive_wholes(store.get, battery):
+        return []
+    stated = [derive_registered(store.get, register, battery).provenance for register in REGISTERS]
+    places = dict.fromkeys((one.statement, one.index) for one in stated)
+    return [Timeline.find(store, statement, index) for statement, index in places]
 
 
 def _attestation_in(message: Message) -> IssueAttestation | None:

@@ -73,6 +73,14 @@ class Timeline:
             places += [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (subject,))]
         return [_recorded(store, leaf, index) for leaf, index in sorted(dict.fromkeys(places))]
 
+    @staticmethod
+    def find(store: LedgerStore, statement: str, index: int) -> Recorded:
+        """An accepted message by its place, whatever it is about."""
+        stored = store.statement_of_digest(bytes.fromhex(statement))
+        if stored is None:
+            raise OperationalError(f"a record stems from statement {statement}, which the ledger does not hold")
+        return _recorded(store, stored.leaf, index)
+
     def subjects(self, prefix: str, after: str, limit: int) -> list[str]:
         """At most `limit` subjects with a prefix, above `after`: a keyset page."""
         query = (

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Iterator
 from typing import TYPE_CHECKING
 
-from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
-
 from cellvow.core.contracts.attestation import AttestationRecord
 from cellvow.core.contracts.battery import STATUSES, BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message, decode_record
@@ -20,6 +18,7 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.dispute import AcceptSettlement, DecideDispute, WithdrawDispute
 from cellvow.core.contracts.dispute_file import DisputeRecord, derive_dispute_state, dispute_key
 from cellvow.core.contracts.life import FIT_FOR_WASTE
+from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.second_life import BeginSecondLife
 from cellvow.core.contracts.takeover import (
@@ -133,14 +132,10 @@ def _waste_answered(before: State, move: Move, step: Step) -> str | None:
     """The responsibility for waste passes to a producer or a waste operator only."""
     for unit, register, _, new in _moved(before, step):
         battery = _get(step.state, BatteryRecord, battery_key(unit))
-        if (
-            register == "responsibility"
-            and battery is not None
-            and battery.status == "waste"
-            and battery.ceased is None
-        ):
-            if not any(role in FIT_FOR_WASTE for role in ROLES[new.organisation]):
-                return f"{new.organisation} answers for the waste {unit} after {move}"
+        is_waste = battery is not None and battery.status == "waste" and battery.ceased is None
+        is_fit = any(role in FIT_FOR_WASTE for role in ROLES[new.organisation])
+        if register == "responsibility" and is_waste and not is_fit:
+            return f"{new.organisation} answers for the waste {unit} after {move}"
     return None
 
 

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from cellvow.core.contracts.part import DescribeModel
-
 from cellvow.core.contracts.anchor import AnchorRecord, anchor_key
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
 from cellvow.core.contracts.contract import Message, encode_record
 from cellvow.core.contracts.organisation import organisation_key
+from cellvow.core.contracts.part import DescribeModel
 from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation
 from tests.simulation.small_scope.stepping import SOMEWHERE, Move, State, take_step
 
@@ -36,7 +35,7 @@ WAIT_MS = 400 * 86_400_000
 
 
 def make_scope() -> State:
-    """The first state: a pack and a module that could be a part of it, both held, owned and answered for by the maker."""
+    """The first state: a pack, and a module that could be a part of it, both the maker's in every register."""
     records = {organisation_key(one): encode_organisation(_organisation(one)) for one in ORGANISATIONS}
     anchored = AnchorRecord(
         provenance=SOMEWHERE, organisation=AUTHORITY, root="a0" * 32, rows=1, kind="measurement", anchored_ms=1

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 from typer.testing import CliRunner
 
@@ -25,6 +26,9 @@ START_MS = 1_800_000_000_000
 CHAIN_ID = "deciding.example"
 ORGANISATIONS = ("buyer", "lab", "maker")
 RUNNER = CliRunner()
+
+
+Roles: TypeAlias = tuple[str, ...] | Mapping[str, Sequence[str]]
 
 
 @dataclass
@@ -55,14 +59,15 @@ class Deciding:
 
 
 def make_deciding(
-    folder: Path, monkeypatch: pytest.MonkeyPatch, ruleset: int = NEWEST, roles: dict[str, list[str]] | None = None
+    folder: Path, monkeypatch: pytest.MonkeyPatch, ruleset: int = NEWEST, roles: Roles = ("operator",)
 ) -> Deciding:
-    """Found the ledger and join it with all three, operators unless `roles` says otherwise."""
+    """Found the ledger and join it with all three: in the same roles, or operators unless `roles` says otherwise."""
+    own = dict.fromkeys(ORGANISATIONS, roles) if isinstance(roles, tuple) else roles
     deciding = Deciding(folder)
     monkeypatch.setattr(clock, "now_ms", lambda: deciding.now_ms)
     monkeypatch.setattr(commands, "now_ms", lambda: deciding.now_ms)
     workspaces = [
-        Workspace.create(folder / one, one, one.title(), (roles or {}).get(one, ["operator"])) for one in ORGANISATIONS
+        Workspace.create(folder / one, one, one.title(), own.get(one, ("operator",))) for one in ORGANISATIONS
     ]
     genesis = Genesis(CHAIN_ID, 1_000, ruleset, tuple(one.member() for one in workspaces))
     home = NodeHome.create(folder / "node", genesis, "test.example/deciding", bytes(range(32)))

@@ -48,6 +48,7 @@ from cellvow.core.contracts.dispute_file import (
 )
 from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import get_organisation, is_member
+from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import (
     OWNERSHIP,
     REGISTERS,
@@ -216,7 +217,7 @@ def _hold(context: Context, message: OpenDispute) -> tuple[RegisterName, ...]:
     """
     if message.topic not in ("custody", "ownership", "responsibility"):
         return ()
-    entry = get_register(context, message.topic, message.battery)
+    entry = derive_registered(context.get_bytes, message.topic, message.battery)
     if not _may_hold(context, message) or entry.organisation not in (context.organisation, message.respondent):
         return ()
     key = hold_key(message.topic, message.battery, context.organisation)
@@ -229,9 +230,14 @@ def _hold(context: Context, message: OpenDispute) -> tuple[RegisterName, ...]:
     return (message.topic,)
 
 
+def _standing(context: Context, battery: str, registers: tuple[str, ...]) -> list[str]:
+    """Who stands in the registers that count for a unit: for a part, those of the unit it is in."""
+    return [derive_registered(context.get_bytes, one, battery).organisation for one in registers]
+
+
 def _may_hold(context: Context, message: OpenDispute) -> bool:
     """Whether the signer stands in a register; who made the unit answers for it, and keeps nobody from selling it."""
-    standing = [get_register(context, register, message.battery).organisation for register in REGISTERS]
+    standing = _standing(context, message.battery, REGISTERS)
     is_maker = find_battery(context, message.battery).organisation == context.organisation
     return context.organisation in standing or (is_maker and message.topic == RESPONSIBILITY)
 
@@ -239,7 +245,7 @@ def _may_hold(context: Context, message: OpenDispute) -> bool:
 def _require_voidable(context: Context, record: DisputeRecord) -> None:
     """Raise `Rejected` where two strangers and their arbiter would end the certificates of somebody else's unit."""
     find_battery(context, record.battery)
-    standing = [get_register(context, one, record.battery).organisation for one in (OWNERSHIP, RESPONSIBILITY)]
+    standing = _standing(context, record.battery, (OWNERSHIP, RESPONSIBILITY))
     is_theirs = any(one in _parties(record) for one in standing)
     require(is_theirs or _is_authority(context), Reason.WRONG_EFFECT)
 
@@ -255,7 +261,7 @@ def _require_respondent(context: Context, message: OpenDispute) -> None:
     if respondent is None:
         require(message.topic == "rule_gap", Reason.NOT_A_PARTY)
         return
-    standing = [get_register(context, register, message.battery).organisation for register in REGISTERS]
+    standing = _standing(context, message.battery, REGISTERS)
     is_known = is_member(context.get_bytes, respondent) or respondent in standing
     require(is_known and respondent != context.organisation, Reason.NOT_A_PARTY)
 

@@ -124,6 +124,8 @@ class Reason(IntEnum):
     MODEL_DESCRIBED = 1307
     WRONG_LEVEL = 1308
     TOO_MANY_CELLS = 1309
+    WRONG_WHOLES = 1310
+    REGISTERS_DIFFER = 1311
     WRONG_STATUS = 1401
     UNIT_SUCCEEDED = 1402
     BALANCE_EXCEEDED = 1403
@@ -260,8 +262,11 @@ RULES: dict[Reason, str] = {
     Reason.NOT_ITS_PART: "the unit named is not a part of this one",
     Reason.MODEL_NOT_DESCRIBED: "the model's level and number of cells are not described yet",
     Reason.MODEL_DESCRIBED: "the model's level and number of cells are described already",
-    Reason.WRONG_LEVEL: "a cell goes into a module or pack, a module into a pack, and a cell has no parts",
+    Reason.WRONG_LEVEL: "a cell goes into a module or pack, a module into a pack, a pack into a system of packs",
     Reason.TOO_MANY_CELLS: "the parts would have more cells than the unit they are in",
+    Reason.WRONG_WHOLES: "the message does not name the units that this one is built into as they are now",
+    Reason.REGISTERS_DIFFER: "the part and the unit have different owners, or different parties that answer: "
+    "hand the part over first",
     Reason.WRONG_STATUS: "a unit's life does not lead from this status to that one",
     Reason.UNIT_SUCCEEDED: "the unit has become another one: name its successor",
     Reason.BALANCE_EXCEEDED: "more mass or more cells would come out of the originals than they have left",

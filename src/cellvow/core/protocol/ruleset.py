@@ -22,6 +22,7 @@ from cellvow.core.contracts import (
     governance,
     life,
     organisation,
+    part,
     recovery,
     second_life,
     takeover,
@@ -71,6 +72,7 @@ _FIRST = (
 _THIRD = (
     dispute.CONTRACT,
     takeover.CONTRACT,
+    part.CONTRACT,
     life.CONTRACT,
     second_life.CONTRACT,
 )

@@ -64,6 +64,10 @@ SOUND: dict[str, Message] = {
     "ReportSighting": messages.sighting(),
     "BeginSecondLife": messages.second_life(),
     "GradeUnit": messages.grading(),
+    "DescribeModel": messages.description(),
+    "InstallPart": messages.installation(),
+    "RemovePart": messages.removal(),
+    "ReplacePart": messages.replacement(messages.BATTERY, messages.OTHER_BATTERY),
 }
 
 

@@ -22,6 +22,7 @@ from tests import messages
 from tests.unit.core.protocol.decision_cases import CONSORTIUM_DECISIONS, CROWDED_DECISIONS, DECISIONS, FULL
 from tests.unit.core.protocol.dispute_cases import DISPUTES
 from tests.unit.core.protocol.life_cases import LIFE
+from tests.unit.core.protocol.part_cases import PART_CASES
 from tests.world import (
     AUTHORITY,
     BUYER,
@@ -216,8 +217,9 @@ ALL_CASES: dict[Reason, Case] = {
     **CONSORTIUM_DECISIONS,
     **CROWDED_DECISIONS,
     **DISPUTES,
+    **LIFE,
+    **PART_CASES,
 }
-ALL_CASES: dict[Reason, Case] = {**CASES, **DECISIONS, **CONSORTIUM_DECISIONS, **CROWDED_DECISIONS, **LIFE}
 UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE, Reason.ELECTORATE_TOO_LARGE}
 """A second fence: no message of today can make a record this large. Provoked below without one.
 

@@ -1,0 +1,458 @@
+"""Parts: cells in modules, modules in packs, packs in a system of packs; built in, taken out, replaced, history kept.
+
+A part goes where the unit goes that it is in: while it is built in, who holds, owns and answers for it is who stands
+in the registers of the outermost one (`derive_registered`). A part and its whole name the same owner and the same
+party that answers before they are joined, so that nobody's title moves without his signature.
+"""
+
+from collections.abc import Callable
+from typing import Annotated, Literal
+
+import msgspec
+
+from cellvow.core.contracts.battery import (
+    BatteryRecord,
+    ModelRecord,
+    battery_key,
+    change_battery,
+    get_battery,
+    model_key,
+    void_tests,
+)
+from cellvow.core.contracts.contract import (
+    MEMBERS,
+    WORLD,
+    Battery,
+    Contested,
+    Context,
+    Contract,
+    Count,
+    Gtin,
+    Message,
+    Record,
+    Term,
+    decode_record,
+    require,
+)
+from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
+from cellvow.core.contracts.dispute_file import require_movable
+from cellvow.core.contracts.register import (
+    CUSTODY,
+    OWNERSHIP,
+    REGISTERS,
+    RESPONSIBILITY,
+    RegisterRecord,
+    get_register,
+    put_register,
+    register_key,
+)
+from cellvow.core.ledger.outcome import Event
+from cellvow.core.ledger.rejection import Reason, Rejected
+from cellvow.core.primitives.errors import ensure, fail
+from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
+
+Level = Literal["cell", "module", "pack"]
+PartState = Literal["installed", "removed"]
+RemovalCause = Literal["replaced", "defective", "harvested", "other"]
+CELL, PACK = "cell", "pack"
+INSTALLED = "installed"
+LEVELS_OF: dict[Level, int] = {"cell": 1, "module": 2, "pack": 3}
+"""Levels that a unit may have, itself included; a pack of packs has one more."""
+
+Read = Callable[[str], bytes | None]
+Wholes = Annotated[tuple[Battery, ...], msgspec.Meta(max_length=PART_LEVELS_MAX), WORLD]
+
+
+# Records
+
+
+class BuildRecord(Record, frozen=True, kw_only=True):
+    """`build/GTIN`: what units of a model are - cell, module or pack - and how many cells they have."""
+
+    gtin: Gtin
+    organisation: str
+    level: Level
+    cells: Count
+
+
+class PartRecord(Record, frozen=True, kw_only=True):
+    """`part/WHOLE/PART`: that a unit is, or was last, a part of another; `by` recorded it, at `since_ms`.
+
+    `mass_g` and `cells` are what it counts for in the sums of its whole: those of its model when it was built in.
+    """
+
+    battery: Battery
+    part: Battery
+    position: Term | None
+    state: PartState
+    mass_g: Count
+    cells: Count
+    since_ms: Count
+    by: str
+    cause: RemovalCause | None = None
+
+
+class AssemblyRecord(Record, frozen=True, kw_only=True):
+    """`assembly/WHOLE`: how many direct parts a unit has, how many of them are packs, their mass and their cells."""
+
+    battery: Battery
+    parts: Count = 0
+    packs: Count = 0
+    mass_g: Count = 0
+    cells: Count = 0
+
+
+# Messages
+
+
+class DescribeModel(Message, frozen=True, kw_only=True):
+    """Say of one's own model what its units are and how many cells they have: once, before any is a part or has any."""
+
+    gtin: Annotated[Gtin, WORLD]
+    level: Annotated[Level, WORLD]
+    cells: Annotated[Count, WORLD]
+
+    @property
+    def subject(self) -> str:
+        """The GTIN."""
+        return self.gtin
+
+
+class _OnWhole(Message, frozen=True, kw_only=True):
+    battery: Annotated[Battery, WORLD]
+    above: Wholes = ()
+
+    @property
+    def subject(self) -> str:
+        """The unit whose parts change."""
+        return self.battery
+
+
+class InstallPart(_OnWhole, frozen=True, kw_only=True):
+    """Build a part into a unit one holds; `above` are the units that this one is itself in, the nearest first."""
+
+    part: Annotated[Battery, WORLD]
+    position: Annotated[Term | None, MEMBERS] = None
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """The unit, its part, and every unit around them: its tests end too."""
+        return (self.battery, self.part, *self.above)
+
+
+class RemovePart(_OnWhole, frozen=True, kw_only=True):
+    """Take a part out of a unit one holds; from then on it has registers of its own again."""
+
+    part: Annotated[Battery, WORLD]
+    cause: Annotated[RemovalCause, MEMBERS]
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """The unit, what was its part, and every unit around them."""
+        return (self.battery, self.part, *self.above)
+
+
+class ReplacePart(_OnWhole, frozen=True, kw_only=True):
+    """Put one part in the place of another, all or nothing; without `position`, where the other one was."""
+
+    removed: Annotated[Battery, WORLD]
+    installed: Annotated[Battery, WORLD]
+    position: Annotated[Term | None, MEMBERS] = None
+    cause: Annotated[RemovalCause, MEMBERS]
+
+    @property
+    def concerns(self) -> tuple[str, ...]:
+        """The unit, both parts, and every unit around them."""
+        return (self.battery, self.removed, self.installed, *self.above)
+
+
+# Rules
+
+
+def build_key(gtin: str) -> str:
+    """Where the build of a model lies in the state map."""
+    return f"build/{gtin}"
+
+
+def part_key(battery: str, part: str) -> str:
+    """Where what is known of a part in a unit lies in the state map."""
+    return f"part/{battery}/{part}"
+
+
+def assembly_key(battery: str) -> str:
+    """Where the sums over the parts of a unit lie in the state map."""
+    return f"assembly/{battery}"
+
+
+def get_build(context: Context, gtin: str) -> BuildRecord:
+    """What units of the model are, or `Rejected`."""
+    record = context.get(BuildRecord, build_key(gtin))
+    if record is None:
+        raise Rejected(Reason.MODEL_NOT_DESCRIBED, gtin=gtin)
+    return record
+
+
+def get_assembly(context: Context, battery: str) -> AssemblyRecord:
+    """The sums over the parts of a unit: nothing where it never had any."""
+    known = context.get(AssemblyRecord, assembly_key(battery))
+    return AssemblyRecord(provenance=context.provenance, version=0, battery=battery) if known is None else known
+
+
+def derive_wholes(read: Read, battery: str) -> tuple[str, ...]:
+    """The units that a unit is built into, the nearest first; none if it stands by itself, or is unknown."""
+    wholes: list[str] = []
+    whole = _find_whole(read, battery)
+    while whole is not None:
+        wholes.append(whole)
+        ensure(len(wholes) < PART_LEVELS_MAX, f"{battery} lies deeper than {PART_LEVELS_MAX} levels")
+        whole = _find_whole(read, whole)
+    return tuple(wholes)
+
+
+def _find_whole(read: Read, battery: str) -> str | None:
+    value = read(battery_key(battery))
+    return None if value is None else decode_record(BatteryRecord, value).part_of
+
+
+def derive_root(read: Read, battery: str) -> str:
+    """The outermost unit that a unit is built into; the unit itself where it stands by itself."""
+    return (battery, *derive_wholes(read, battery))[-1]
+
+
+def derive_registered(read: Read, register: str, battery: str) -> RegisterRecord:
+    """The register that counts for a unit: that of the outermost unit it is built into, or its own."""
+    root = derive_root(read, battery)
+    value = read(register_key(register, root))
+    if value is None:
+        fail(f"battery {root} is registered without a {register} record")
+    return decode_record(RegisterRecord, value)
+
+
+def is_installed(context: Context, battery: str) -> bool:
+    """Whether the unit is in a vehicle or a storage system by itself: its last installation was not ended.
+
+    The record belongs to another contract; only its `state` is read here.
+    """
+    value = context.get_bytes(f"installation/{battery}")
+    return value is not None and msgspec.json.decode(value, type=_Installation).state == INSTALLED
+
+
+class _Installation(msgspec.Struct, frozen=True):
+    state: str = INSTALLED
+
+
+def _require_around(context: Context, message: _OnWhole) -> BatteryRecord:
+    """The unit whose parts change, once the signer holds it and named the units around it as they are."""
+    whole = get_battery(context, message.battery)
+    wholes = derive_wholes(context.get_bytes, message.battery)
+    require(message.above == wholes, Reason.WRONG_WHOLES, battery=wholes[0] if wholes else "")
+    _require_held(context, message.battery)
+    for battery in (message.battery, *wholes):
+        _require_undisputed(context, battery)
+    _require_not_offered(context, (message.battery, *wholes)[-1], (CUSTODY, OWNERSHIP))
+    return whole
+
+
+def _require_held(context: Context, battery: str) -> None:
+    holder = derive_registered(context.get_bytes, CUSTODY, battery)
+    require(holder.organisation == context.organisation, Reason.NOT_THE_HOLDER, battery=battery)
+
+
+def _require_undisputed(context: Context, battery: str) -> None:
+    """What a party disputes is neither built in, nor taken out, nor stripped of its parts."""
+    for register in REGISTERS:
+        require_movable(context, register, battery)
+
+
+def _require_not_offered(context: Context, battery: str, registers: tuple[str, ...]) -> None:
+    """Who accepts a unit shall get it as it was when it was offered: its parts do not change until the offer ends."""
+    offer = context.get(OfferRecord, offer_key(battery))
+    is_offered = offer is not None and offer.state == OPEN and any(one in registers for one in offer.registers)
+    require(not is_offered, Reason.OFFER_OPEN, battery=battery)
+
+
+def _require_free(context: Context, message: _OnWhole, part: BatteryRecord) -> None:
+    """Raise unless the part is in no other unit, in the signer's hands, and under no offer, dispute or installation.
+
+    Who holds this whole and says that the part is in it claims what the registers deny, where it is in somebody
+    else's.
+    """
+    if part.part_of is not None:
+        holder = derive_registered(context.get_bytes, CUSTODY, part.battery).organisation
+        require(holder != context.organisation, Reason.PART_OF_ANOTHER, battery=part.part_of)
+        raise Contested("part_elsewhere", part.battery, holder)
+    _require_held(context, part.battery)
+    for register in (OWNERSHIP, RESPONSIBILITY):
+        own = get_register(context, register, part.battery).organisation
+        other = derive_registered(context.get_bytes, register, message.battery).organisation
+        require(own == other, Reason.REGISTERS_DIFFER, register=register)
+    _require_undisputed(context, part.battery)
+    _require_not_offered(context, part.battery, REGISTERS)
+    require(not is_installed(context, part.battery), Reason.STILL_INSTALLED, battery=part.battery)
+
+
+def _require_level(context: Context, message: _OnWhole, part: BatteryRecord, builds: tuple[Level, Level]) -> None:
+    """Raise unless a unit of the part's level goes into one of the whole's, and the tree stays within its levels."""
+    inner, outer = builds
+    fits = LEVELS_OF[inner] < LEVELS_OF[outer] or inner == outer == PACK
+    require(fits, Reason.WRONG_LEVEL, part=inner, whole=outer)
+    below = LEVELS_OF[inner] + (1 if get_assembly(context, part.battery).packs else 0)
+    levels = len(message.above) + 1 + below
+    require(levels <= PART_LEVELS_MAX, Reason.TREE_TOO_DEEP, levels=levels, most=PART_LEVELS_MAX)
+
+
+def _get_mass(context: Context, gtin: str) -> int:
+    model = context.get(ModelRecord, model_key(gtin))
+    if model is None:
+        raise Rejected(Reason.UNKNOWN_MODEL, gtin=gtin)
+    return model.mass_g
+
+
+# Handlers
+
+
+def _describe(context: Context, message: DescribeModel) -> list[Event]:
+    model = context.get(ModelRecord, model_key(message.gtin))
+    if model is None:
+        raise Rejected(Reason.UNKNOWN_MODEL, gtin=message.gtin)
+    require(model.organisation == context.organisation, Reason.NOT_YOUR_MODEL, gtin=message.gtin)
+    key = build_key(message.gtin)
+    require(context.get_bytes(key) is None, Reason.MODEL_DESCRIBED, gtin=message.gtin)
+    is_sound = message.cells == 1 if message.level == CELL else message.cells >= 1
+    require(is_sound, Reason.MALFORMED_MESSAGE, field="cells")
+    build = BuildRecord(
+        provenance=context.provenance,
+        gtin=message.gtin,
+        organisation=context.organisation,
+        level=message.level,
+        cells=message.cells,
+    )
+    context.put(key, build)
+    return [{"type": "ModelDescribed", "gtin": message.gtin, "level": message.level, "cells": message.cells}]
+
+
+def _install(context: Context, message: InstallPart) -> list[Event]:
+    whole = _require_around(context, message)
+    _build_in(context, message, whole, message.part, message.position)
+    _void_around(context, message)
+    return [{"type": "PartInstalled", "battery": message.battery, "part": message.part}]
+
+
+def _remove(context: Context, message: RemovePart) -> list[Event]:
+    _require_around(context, message)
+    _take_out(context, message, message.part, message.cause)
+    _void_around(context, message)
+    return [{"type": "PartRemoved", "battery": message.battery, "part": message.part, "cause": message.cause}]
+
+
+def _replace(context: Context, message: ReplacePart) -> list[Event]:
+    require(message.removed != message.installed, Reason.MALFORMED_MESSAGE, field="installed")
+    whole = _require_around(context, message)
+    before = _take_out(context, message, message.removed, message.cause)
+    position = before.position if message.position is None else message.position
+    _build_in(context, message, whole, message.installed, position)
+    _void_around(context, message)
+    named: Event = {"type": "PartReplaced", "battery": message.battery, "removed": message.removed}
+    return [{**named, "installed": message.installed, "cause": message.cause}]
+
+
+def _build_in(context: Context, message: _OnWhole, whole: BatteryRecord, part: str, position: Term | None) -> None:
+    require(part not in (message.battery, *message.above), Reason.PART_OF_ITSELF, battery=part)
+    unit = get_battery(context, part)
+    _require_free(context, message, unit)
+    inner, outer = get_build(context, unit.gtin), get_build(context, whole.gtin)
+    _require_level(context, message, unit, (inner.level, outer.level))
+    mass_g = _get_mass(context, unit.gtin)
+    _count_in(context, whole, inner, mass_g, outer.cells)
+    key = part_key(message.battery, part)
+    known = context.get(PartRecord, key)
+    record = PartRecord(
+        provenance=context.provenance,
+        version=1 if known is None else known.version + 1,
+        battery=message.battery,
+        part=part,
+        position=position,
+        state="installed",
+        mass_g=mass_g,
+        cells=inner.cells,
+        since_ms=context.time_ms,
+        by=context.organisation,
+    )
+    context.put(key, record)
+    context.put(battery_key(part), change_battery(context, unit, part_of=message.battery))
+
+
+def _count_in(context: Context, whole: BatteryRecord, inner: BuildRecord, mass_g: int, cells_most: int) -> None:
+    """Add a part to the sums of its whole; raises `Rejected` where they would exceed what the whole can have."""
+    sums = get_assembly(context, whole.battery)
+    grown = msgspec.structs.replace(
+        sums,
+        parts=sums.parts + 1,
+        packs=sums.packs + (1 if inner.level == PACK else 0),
+        mass_g=sums.mass_g + mass_g,
+        cells=sums.cells + inner.cells,
+        version=sums.version + 1,
+        provenance=context.provenance,
+    )
+    mass_most = _get_mass(context, whole.gtin)
+    require(grown.parts <= PARTS_MAX, Reason.TOO_MANY_PARTS, most=PARTS_MAX)
+    require(grown.mass_g <= mass_most, Reason.PARTS_TOO_HEAVY, mass_g=grown.mass_g, most=mass_most)
+    require(grown.cells <= cells_most, Reason.TOO_MANY_CELLS, cells=grown.cells, most=cells_most)
+    context.put(assembly_key(whole.battery), grown)
+
+
+def _take_out(context: Context, message: _OnWhole, part: str, cause: RemovalCause) -> PartRecord:
+    """End what a part was in its whole, and give it registers of its own; what it was, as it stood before."""
+    unit = get_battery(context, part)
+    require(unit.part_of == message.battery, Reason.NOT_ITS_PART, battery=part)
+    _require_undisputed(context, part)
+    key = part_key(message.battery, part)
+    before = context.get(PartRecord, key)
+    if before is None:
+        fail(f"{part} is a part of {message.battery} without a record of it")
+    ended = msgspec.structs.replace(
+        before,
+        state="removed",
+        since_ms=context.time_ms,
+        by=context.organisation,
+        cause=cause,
+        version=before.version + 1,
+        provenance=context.provenance,
+    )
+    context.put(key, ended)
+    _count_out(context, before, is_pack=get_build(context, unit.gtin).level == PACK)
+    for register in REGISTERS:
+        put_register(context, register, part, derive_registered(context.get_bytes, register, part).organisation)
+    context.put(battery_key(part), change_battery(context, unit, part_of=None))
+    return before
+
+
+def _count_out(context: Context, before: PartRecord, *, is_pack: bool) -> None:
+    sums = get_assembly(context, before.battery)
+    shrunk = msgspec.structs.replace(
+        sums,
+        parts=sums.parts - 1,
+        packs=sums.packs - (1 if is_pack else 0),
+        mass_g=sums.mass_g - before.mass_g,
+        cells=sums.cells - before.cells,
+        version=sums.version + 1,
+        provenance=context.provenance,
+    )
+    context.put(assembly_key(before.battery), shrunk)
+
+
+def _void_around(context: Context, message: _OnWhole) -> None:
+    """End the epoch of the whole and of every unit it is in: each was tested with the parts it had.
+
+    A first assembly does so too: nothing tells it from a later change, and where no certificate rests on an epoch its
+    end takes nothing away. The part's own tests were of the part, and stay.
+    """
+    for battery in (message.battery, *message.above):
+        unit = get_battery(context, battery)
+        context.put(battery_key(battery), void_tests(context, unit, "parts_changed"))
+
+
+CONTRACT = Contract(
+    "part",
+    {DescribeModel: _describe, InstallPart: _install, RemovePart: _remove, ReplacePart: _replace},
+)
