@@ -50,6 +50,16 @@ ALL_SCOPE = (
     "ApproveRecovery",
     "VetoRecovery",
     "CompleteRecovery",
+    "InstallBattery",
+    "UninstallBattery",
+    "OrderWork",
+    "WithdrawOrder",
+    "RecordWork",
+    "PublishDocument",
+    "UpdateSoftware",
+    "ResetSoftware",
+    "ReportIncident",
+    "AssessSafety",
 )
 """What an operational key may sign unless its registration says less."""
 

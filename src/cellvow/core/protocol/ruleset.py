@@ -19,9 +19,13 @@ from cellvow.core.contracts import (
     correction,
     custody,
     dispute,
+    document,
     governance,
     organisation,
     recovery,
+    safety,
+    software,
+    use,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -65,7 +69,13 @@ _FIRST = (
     governance.CONTRACT,
 )
 
-_THIRD = (dispute.CONTRACT,)
+_THIRD = (
+    dispute.CONTRACT,
+    use.CONTRACT,
+    document.CONTRACT,
+    software.CONTRACT,
+    safety.CONTRACT,
+)
 
 RULESETS = {
     1: _ruleset(1, *_FIRST),

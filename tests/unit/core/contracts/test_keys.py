@@ -46,6 +46,16 @@ SOUND: dict[str, Message] = {
     "ApproveRecovery": messages.approval(BUYER),
     "VetoRecovery": messages.veto(MAKER),
     "CompleteRecovery": messages.completion(BUYER),
+    "InstallBattery": messages.installation(),
+    "UninstallBattery": messages.removal(),
+    "OrderWork": messages.work_order(BUYER),
+    "WithdrawOrder": messages.order_withdrawal(),
+    "RecordWork": messages.work(),
+    "PublishDocument": messages.document(),
+    "UpdateSoftware": messages.software(),
+    "ResetSoftware": messages.reset(),
+    "ReportIncident": messages.incident(),
+    "AssessSafety": messages.assessment(),
 }
 
 
