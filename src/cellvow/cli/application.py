@@ -17,6 +17,7 @@ from cellvow.cli import (
     keys,
     networks,
     rows,
+    services,
     votes,
     witnesses,
 )
@@ -35,7 +36,7 @@ from cellvow.cli.verification import add_verify
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 STORY = (
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
@@ -80,6 +81,7 @@ app.add_typer(founding.app, name="init")
 app.add_typer(keys.app, name="key")
 app.add_typer(batteries.app, name="battery")
 app.add_typer(handovers.app, name="handover")
+app.add_typer(services.app, name="service")
 app.add_typer(batteries.correct_app, name="correct")
 add_import(app)
 app.add_typer(attestations.app, name="attest")
