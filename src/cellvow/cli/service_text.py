@@ -58,21 +58,25 @@ def answer_of_queue(waiting: "Sequence[Waiting]") -> Answer:
     return Answer({"waiting": listed}, [Table(("sequence", "message", "about"), rows)])
 
 
-def answer_of_sent(sent: "Sequence[Sent]", published: "Published | None") -> Answer:
-    """What became of each statement; refused by the ledger if any was not recorded."""
-    if not sent:
-        return Answer({"checkpoint": None, "sent": []}, ["Nothing waits to be sent."])
+def answer_of_sent(sent: "Sequence[Sent]", published: "Published | None", stopped: str | None) -> Answer:
+    """What became of each statement, and what stopped the rest; refused by the ledger if any was not recorded."""
+    if not sent and stopped is None:
+        return Answer({"checkpoint": None, "sent": [], "stopped": None}, ["Nothing waits to be sent."])
     rows = tuple((_kinds(one.waiting), one.waiting.subject, _fate(one)) for one in sent)
     failed = sum(one.fate != "recorded" for one in sent)
     document = {
         "checkpoint": None if published is None else published.document(),
         "sent": [_sent(one) for one in sent],
+        "stopped": stopped,
     }
-    lines: list[str | Table] = [Table(("message", "about", "what became of it"), rows)]
+    lines: list[str | Table] = [Table(("message", "about", "what became of it"), rows)] if rows else []
     lines.append(f"{len(sent) - failed} of {len(sent)} are recorded.")
     if failed:
         lines.append("What was rejected changed nothing: look at the unit (`cellvow service show`), then sign anew.")
     lines += [] if published is None else published.lines()
+    if stopped is not None:
+        lines.append(f"It stopped there: {stopped}. What was not answered still waits; send again.")
+        return Answer(document, lines, int(ExitCode.OPERATIONAL))
     return Answer(document, lines, int(ExitCode.REFUSED if failed else ExitCode.DONE))
 
 

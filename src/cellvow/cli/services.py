@@ -1,28 +1,34 @@
-"""`cellvow service`: a unit in use - installed, worked on, its documents, its software, its safety - signed on the spot.
+"""`cellvow service`: a unit in use - where it is, work, documents, software, safety - signed where it happens.
 
 Without network, too: `--offline` signs and keeps, `cellvow service send` sends, row by row.
 """
 
 import dataclasses
 import re
-from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import Annotated, Literal, get_args
 
 import typer
 
 from cellvow.cli.answer import Answer
 from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
-from cellvow.cli.options import BatteryArgument, ReadingOptions, WorkspaceOptions, opened_reading, opened_workspace
+from cellvow.cli.options import BatteryArgument, WorkspaceOptions
 from cellvow.cli.parsing import parse_battery
-from cellvow.cli.service_text import answer_of_queue, answer_of_sent, answer_of_service
-from cellvow.cli.wording import day
+from cellvow.cli.service_reading import add_reading
+from cellvow.cli.service_signing import (
+    DayOption,
+    ReportFile,
+    ReportText,
+    Signing,
+    commit_report,
+    day_of,
+    require_one_report,
+    sign,
+    words_of,
+)
 from cellvow.cli.writing import perform
-
-if TYPE_CHECKING:
-    from cellvow.core.contracts.contract import Committed, Message
-    from cellvow.workspace.workspace import Workspace
 
 app = make_app("Record a unit in use: places, work, documents, software, safety.")
 
@@ -44,35 +50,25 @@ IncidentKind = Literal[
     "electrical_fault",
     "other",
 ]
-Reader = Literal[
-    "manufacturer",
-    "vehicle_maker",
-    "importer",
-    "laboratory",
-    "operator",
-    "workshop",
-    "second_life_operator",
-    "recycler",
-    "authority",
-    "insurer",
-    "buyer",
-]
+_KINDS = ", ".join(get_args(IncidentKind))
 _GTIN = re.compile(r"[0-9]{14}\Z")
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
-DayOption = Annotated[str | None, typer.Option("--on", metavar="YYYY-MM-DD", help="Which day; without: today, UTC.")]
-ReportFile = Annotated[
-    Path | None, typer.Option(metavar="FILE", dir_okay=False, help="The report; it stays in your vault.")
-]
-ReportText = Annotated[str | None, typer.Option(metavar="TEXT", help="The report in a sentence, instead of a file.")]
 
 
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class Signing(WorkspaceOptions):
-    """Options of everything that is signed here."""
+class Reader(StrEnum):
+    """A role that a document can be for."""
 
-    offline: Annotated[
-        bool, typer.Option("--offline", help="Sign without reaching the ledger; `service send` sends it later.")
-    ] = False
+    MANUFACTURER = "manufacturer"
+    VEHICLE_MAKER = "vehicle_maker"
+    IMPORTER = "importer"
+    LABORATORY = "laboratory"
+    OPERATOR = "operator"
+    WORKSHOP = "workshop"
+    SECOND_LIFE_OPERATOR = "second_life_operator"
+    RECYCLER = "recycler"
+    AUTHORITY = "authority"
+    INSURER = "insurer"
+    BUYER = "buyer"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -108,10 +104,10 @@ def install(options: ToInstall) -> Answer:
     """
     from cellvow.workspace import service
 
-    battery, on = parse_battery(options.battery), _day(options.on)
-    return _sign(
+    battery, on = parse_battery(options.battery), day_of(options.on)
+    return sign(
         options,
-        f"{battery} is installed in a {_words(options.into)}.",
+        f"{battery} is installed in a {words_of(options.into)}.",
         lambda workspace: service.make_installation(workspace, battery, options.into, options.place, on),
     )
 
@@ -131,11 +127,11 @@ class ToRemove(Signing):
     examples=("cellvow service remove 01/09506000134376/21/PACK-0001 --cause service --workspace workshop",),
 )
 def remove(options: ToRemove) -> Answer:
-    """Record that a unit you hold was taken out of what it was in."""
+    """Record that a unit you hold was taken out."""
     from cellvow.workspace import service
 
-    battery, on = parse_battery(options.battery), _day(options.on)
-    return _sign(options, f"{battery} is taken out.", lambda _: service.make_removal(battery, options.cause, on))
+    battery, on = parse_battery(options.battery), day_of(options.on)
+    return sign(options, f"{battery} is taken out.", lambda _: service.make_removal(battery, options.cause, on))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -159,14 +155,15 @@ class ToOrder(Signing):
     ),
 )
 def order(options: ToOrder) -> Answer:
-    """Order work on a unit you hold; the workshop need not take custody.
+    """Order work on a unit you hold.
 
-    With your order it may record a repair, which voids tests, and set the next service. It replaces your last order.
+    The workshop need not take custody. With your order it may record a repair, which voids tests, and set the next
+    service. It replaces your last order.
     """
     from cellvow.workspace import service
 
     battery = parse_battery(options.battery)
-    return _sign(
+    return sign(
         options,
         f"{options.to} has your order: {options.kind} of {battery}.",
         lambda workspace: service.make_order(workspace, battery, options.to, options.kind, options.text),
@@ -232,13 +229,13 @@ def work(options: ToWork) -> Answer:
     """
     from cellvow.workspace import service
 
-    _require_one_report(options.report, options.text)
+    require_one_report(options.report, options.text)
     battery = parse_battery(options.battery)
-    done = service.Work(battery, options.reference, options.kind, _day(options.on), options.next_service)
-    return _sign(
+    done = service.Work(battery, options.reference, options.kind, day_of(options.on), options.next_service)
+    return sign(
         options,
         f"Work {options.reference} on {battery} is recorded: {options.kind}.",
-        lambda workspace: service.make_work(done, _commit_report(workspace, options.report, options.text)),
+        lambda workspace: service.make_work(done, commit_report(workspace, options.report, options.text)),
     )
 
 
@@ -274,10 +271,10 @@ def document(options: ToPublish) -> Answer:
     from cellvow.workspace import service
 
     about = options.about if _GTIN.match(options.about) else parse_battery(options.about)
-    paper = service.Paper(about, options.reference, options.version, options.title, options.role)
-    return _sign(
+    paper = service.Paper(about, options.reference, options.version, options.title, list(map(str, options.role)))
+    return sign(
         options,
-        f"{options.reference}, version {options.version}, is published for {', '.join(map(_words, options.role))}.",
+        f"{options.reference}, version {options.version}, is published for {', '.join(map(words_of, options.role))}.",
         lambda workspace: service.make_document(workspace, paper, options.file),
     )
 
@@ -315,8 +312,9 @@ def software(options: ForSoftware) -> Answer:
     ),
 )
 def reset(options: ForSoftware) -> Answer:
-    """Record that you reset a unit you hold to prepare it for another use.
+    """Record that you reset a unit's software.
 
+    You hold the unit, and prepare it for another use.
     A reset of the battery management system releases its original maker from liability for software uploaded later
     (Regulation (EU) 2023/1542, Article 14(3)). That is not taken back.
     """
@@ -328,9 +326,9 @@ def _record_software(options: ForSoftware, *, is_reset: bool) -> Answer:
 
     battery, digest = parse_battery(options.battery), _software_digest(options.digest, options.file)
     done = "reset, and runs" if is_reset else "up to date: it runs"
-    return _sign(
+    return sign(
         options,
-        f"{_words(options.component)} of {battery} is {done} {options.release}.",
+        f"{words_of(options.component)} of {battery} is {done} {options.release}.",
         lambda _: service.make_software(battery, options.component, options.release, digest, is_reset=is_reset),
     )
 
@@ -341,7 +339,7 @@ class ToReport(Signing):
 
     battery: BatteryArgument
     reference: Annotated[str, typer.Option(metavar="REF", help="Your own number for the report.")]
-    kind: Annotated[IncidentKind, typer.Option(help="What happened.")]
+    kind: Annotated[IncidentKind, typer.Option(metavar="KIND", help=f"What happened: {_KINDS}.")]
     severity: Annotated[Severity, typer.Option(help="A danger raises the unit's state to caution at once.")]
     on: DayOption = None
     report: ReportFile = None
@@ -359,19 +357,19 @@ class ToReport(Signing):
     ),
 )
 def incident(options: ToReport) -> Answer:
-    """Report what happened to a unit; you need not hold it.
+    """Report an incident of a unit.
 
-    Everybody sees kind and severity, and that you reported it. Only an assessment closes it.
+    You need not hold it. Everybody sees kind and severity, and that you reported it. Only an assessment closes it.
     """
     from cellvow.workspace import service
 
-    _require_one_report(options.report, options.text)
+    require_one_report(options.report, options.text)
     battery = parse_battery(options.battery)
-    happening = service.Happening(battery, options.reference, options.kind, options.severity, _day(options.on))
-    return _sign(
+    happening = service.Happening(battery, options.reference, options.kind, options.severity, day_of(options.on))
+    return sign(
         options,
-        f"Incident {options.reference} of {battery} is reported: {_words(options.kind)}, {options.severity}.",
-        lambda workspace: service.make_incident(happening, _commit_report(workspace, options.report, options.text)),
+        f"Incident {options.reference} of {battery} is reported: {words_of(options.kind)}, {options.severity}.",
+        lambda workspace: service.make_incident(happening, commit_report(workspace, options.report, options.text)),
     )
 
 
@@ -406,114 +404,15 @@ def assess(options: ToAssess) -> Answer:
     """
     from cellvow.workspace import service
 
-    _require_one_report(options.report, options.text)
+    require_one_report(options.report, options.text)
     battery, closes = parse_battery(options.battery), [_incident_name(one) for one in options.closes]
-    return _sign(
+    return sign(
         options,
         f"{battery} is assessed: {options.state}.",
         lambda workspace: service.make_assessment(
-            battery, options.state, closes, _commit_report(workspace, options.report, options.text)
+            battery, options.state, closes, commit_report(workspace, options.report, options.text)
         ),
     )
-
-
-@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
-class ToShow(ReadingOptions):
-    """Options of `service show`."""
-
-    battery: BatteryArgument
-
-
-@command(
-    app,
-    "show",
-    examples=(
-        "cellvow service show 01/09506000134376/21/PACK-0001 --workspace workshop",
-        "cellvow service show 01/09506000134376/21/PACK-0001 --ledger node --json",
-    ),
-)
-def show(options: ToShow) -> Answer:
-    """Show a unit in use: place, service, documents, software, safety.
-
-    A stranger sees safety and software. Documents are shown to the roles they are published for.
-    """
-    from cellvow.workspace import clock
-    from cellvow.workspace.service import read_service
-
-    with opened_reading(options) as (home, workspace):
-        view = read_service(home, workspace, parse_battery(options.battery))
-    return answer_of_service(view, day(clock.now_ms()), is_member=options.workspace is not None)
-
-
-@command(app, "queue", examples=("cellvow service queue --workspace workshop",))
-def queue(options: WorkspaceOptions) -> Answer:
-    """List what is signed and waits to be sent."""
-    from cellvow.workspace.sending import list_waiting
-
-    with opened_workspace(options.workspace) as workspace:
-        return answer_of_queue(list_waiting(workspace))
-
-
-@command(app, "send", examples=("cellvow service send --workspace workshop",))
-def send(options: WorkspaceOptions) -> Answer:
-    """Send what was signed without network.
-
-    Each takes effect once, however often you send. What the ledger rejects - because somebody was there before - is
-    listed with its rule; nothing is changed by it.
-    """
-    from cellvow.cli.writing import publish
-    from cellvow.workspace.clock import now_ms
-    from cellvow.workspace.sending import send_waiting
-
-    with opened_workspace(options.workspace) as workspace, workspace.home().open_session(now_ms) as session:
-        sent = list(send_waiting(session, workspace))
-        published = publish(session) if sent else None
-    return answer_of_sent(sent, published)
-
-
-def _sign(options: Signing, sentence: str, make: "Callable[[Workspace], Message]") -> Answer:
-    from cellvow.workspace import commands
-    from cellvow.workspace.sending import list_waiting, sign_offline
-
-    if not options.offline:
-        return perform(
-            options.workspace,
-            sentence,
-            lambda session, workspace: commands.submit_message(session, workspace, make(workspace)),
-        )
-    with opened_workspace(options.workspace) as workspace:
-        message = make(workspace)
-        signed = sign_offline(workspace, message)
-        waiting = len(list_waiting(workspace))
-    kind = type(message).__name__
-    document = {"message": kind, "sequence": signed.sequence, "subject": message.subject, "waiting": waiting}
-    lines = [
-        f"Signed, not sent: {kind} about {message.subject}.",
-        f"{waiting} wait. Send them once the ledger is in reach:",
-        f"  cellvow service send --workspace {options.workspace}",
-    ]
-    return Answer(document, lines)
-
-
-def _words(word: str) -> str:
-    return "BMS" if word == "bms" else word.replace("_", " ")
-
-
-def _day(text: str | None) -> str:
-    from cellvow.workspace import clock
-
-    return day(clock.now_ms()) if text is None else text
-
-
-def _require_one_report(report: Path | None, text: str | None) -> None:
-    if (report is None) is (text is None):
-        raise WrongUsage("give the report either as --report FILE or as --text TEXT")
-
-
-def _commit_report(workspace: "Workspace", report: Path | None, text: str | None) -> "Committed":
-    from cellvow.workspace import service
-
-    return service.commit_text(workspace, text or "") if report is None else service.commit_file(workspace, report)
 
 
 def _incident_name(text: str) -> tuple[str, str]:
@@ -534,3 +433,6 @@ def _software_digest(digest: str | None, file: Path | None) -> str:
     if digest is None or _DIGEST.match(digest) is None:
         raise WrongUsage("a digest is 64 hexadecimal digits in lower case: that of SHA-256")
     return digest
+
+
+add_reading(app)

@@ -9,8 +9,10 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import get_args
 
+from cellvow.core.contracts.battery import battery_key
 from cellvow.core.contracts.contract import Committed, RecordType, decode_record
 from cellvow.core.contracts.document import DocumentRecord, PublishDocument, document_key
+from cellvow.core.contracts.organisation import is_member, organisation_key
 from cellvow.core.contracts.safety import (
     AssessSafety,
     IncidentName,
@@ -32,7 +34,7 @@ from cellvow.core.contracts.use import (
     order_key,
     service_key,
 )
-from cellvow.core.ledger.genesis import ROLES
+from cellvow.core.ledger.genesis import ROLES, parse_organisation
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed
@@ -244,10 +246,12 @@ class ServiceView:
     documents: tuple[PaperView, ...] = ()
 
 
-def read_service(home: NodeHome, workspace: Workspace | None, battery: str, roles: Sequence[str]) -> ServiceView:
-    """What is on record of a unit in use, for a member with these roles or, without a workspace, for a stranger."""
+def read_service(home: NodeHome, workspace: Workspace | None, battery: str) -> ServiceView:
+    """What is on record of a unit in use, for the workspace's member or, without one, for a stranger."""
     store = home.open_reader()
     try:
+        if store.get(battery_key(battery)) is None:
+            raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
         components = (_record(store, SoftwareRecord, software_key(battery, one)) for one in get_args(Component))
         software = tuple(one for one in components if one is not None)
         safety = _record(store, SafetyRecord, safety_key(battery))
@@ -262,7 +266,7 @@ def read_service(home: NodeHome, workspace: Workspace | None, battery: str, role
             None if installation is None else _place(workspace, installation),
             _record(store, OrderRecord, order_key(battery)),
             _record(store, ServiceRecord, service_key(battery)),
-            _documents(home, store, workspace, battery, roles),
+            _documents(home, store, workspace, battery),
         )
     finally:
         store.close()
@@ -278,9 +282,7 @@ def _place(workspace: Workspace, installation: InstallationRecord) -> str | None
     return None if opened is None else str(opened["place"])
 
 
-def _documents(
-    home: NodeHome, store: LedgerStore, workspace: Workspace, battery: str, roles: Sequence[str]
-) -> tuple[PaperView, ...]:
+def _documents(home: NodeHome, store: LedgerStore, workspace: Workspace, battery: str) -> tuple[PaperView, ...]:
     timeline = Timeline.open(workspace.folder / TIMELINE_FILE, home.trust.genesis)
     try:
         timeline.follow(store)
@@ -292,6 +294,7 @@ def _documents(
         if isinstance(one.message, PublishDocument):
             key = document_key(one.organisation, one.message.reference)
             versions.setdefault(key, []).append(Version(one.message.version, one.time_ms, one.statement))
+    roles = _roles(store, workspace.organisation)
     found = [(_record(store, DocumentRecord, key), tuple(told)) for key, told in versions.items()]
     return tuple(
         PaperView(record, told)
@@ -301,11 +304,7 @@ def _documents(
     )
 
 
-def read_roles(store: LedgerStore, organisation: str) -> tuple[str, ...]:
-    """The roles of a member on the ledger now; none where it is no member."""
-    from cellvow.core.contracts.organisation import is_member, organisation_key
-    from cellvow.core.ledger.genesis import parse_organisation
-
+def _roles(store: LedgerStore, organisation: str) -> tuple[str, ...]:
     value = store.get(organisation_key(organisation))
     if value is None or not is_member(store.get, organisation):
         return ()
