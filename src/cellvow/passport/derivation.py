@@ -22,12 +22,17 @@ from cellvow.core.contracts.battery import (
 from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
+from cellvow.core.contracts.document import PublishDocument
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.register import RegisterRecord, register_key
+from cellvow.core.contracts.safety import ReportIncident
+from cellvow.core.contracts.software import ResetSoftware, UpdateSoftware
+from cellvow.core.contracts.use import RecordWork
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
+from cellvow.core.primitives.identifier import is_gtin
 from cellvow.core.protocol.transition import Read
 from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_values
 from cellvow.passport.view import (
@@ -299,9 +304,14 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
             (recorded.statement, recorded.index) in corrected,
         )
         for recorded in ledger.recorded
-        if not isinstance(recorded.message, RegisterModel)
+        if not _is_about_model(recorded.message)
     ]
     return tuple(steps)
+
+
+def _is_about_model(message: Message) -> bool:
+    """What is told of all units of a model is no step in the life of one."""
+    return isinstance(message, RegisterModel) or (isinstance(message, PublishDocument) and is_gtin(message.about))
 
 
 def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
@@ -310,8 +320,10 @@ def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
         return (("cause", message.cause), *_detail(ledger, message.replacement))
     if isinstance(message, OfferHandover):
         return (("addressee", _name(ledger, message.addressee)), ("registers", ", ".join(message.registers)))
-    if isinstance(message, IssueAttestation | RevokeAttestation):
+    if isinstance(message, IssueAttestation | RevokeAttestation | RecordWork | PublishDocument | ReportIncident):
         return (("reference", message.reference),)
+    if isinstance(message, UpdateSoftware | ResetSoftware):
+        return (("release", message.release),)
     if isinstance(message, RegisterBattery):
         born = ("manufactured_on", message.manufactured_on)
         if message.backfill is None:
