@@ -93,7 +93,7 @@ def _update_software(context: Context, message: UpdateSoftware) -> list[Event]:
     is_new = before is None or (before.release, before.digest) != (message.release, message.digest)
     require(is_new, Reason.SOFTWARE_UNCHANGED, release=message.release)
     _put_software(context, message, before, "update", None if before is None else before.maker_released)
-    return [_software_event("SoftwareUpdated", message)]
+    return [{"type": "SoftwareUpdated", **_told(message)}]
 
 
 def _reset_software(context: Context, message: ResetSoftware) -> list[Event]:
@@ -109,7 +109,7 @@ def _reset_software(context: Context, message: ResetSoftware) -> list[Event]:
     if released is None and message.component == BMS and context.organisation != unit.organisation:
         released = Release(organisation=context.organisation, provenance=context.provenance, since_ms=context.time_ms)
     _put_software(context, message, before, "reset", released)
-    return [_software_event("SoftwareReset", message)]
+    return [{"type": "SoftwareReset", **_told(message)}]
 
 
 def _put_software(
@@ -134,8 +134,8 @@ def _put_software(
     context.put(software_key(message.battery, message.component), record)
 
 
-def _software_event(kind: str, message: _OfSoftware) -> Event:
-    return {"type": kind, "battery": message.battery, "component": message.component, "release": message.release}
+def _told(message: _OfSoftware) -> Event:
+    return {"battery": message.battery, "component": message.component, "release": message.release}
 
 
 CONTRACT = Contract("software", {UpdateSoftware: _update_software, ResetSoftware: _reset_software})
