@@ -61,10 +61,10 @@ def assembled(world: World | None = None) -> World:
     units = (pack(1), pack(2), module(1), module(2), module(3), cell(1), cell(2), cell(3))
     world = workshop(*units, world=world)
     for message in (
-        messages.installation(module(1), pack(1), position="1"),
-        messages.installation(module(2), pack(1), position="2"),
-        messages.installation(cell(1), module(1), pack(1), position="A"),
-        messages.installation(cell(2), module(1), pack(1), position="B"),
+        messages.part_in(module(1), pack(1), position="1"),
+        messages.part_in(module(2), pack(1), position="2"),
+        messages.part_in(cell(1), module(1), pack(1), position="A"),
+        messages.part_in(cell(2), module(1), pack(1), position="B"),
     ):
         world.accept(world[MAKER].key.sign(message))
     return world

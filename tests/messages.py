@@ -22,6 +22,7 @@ from cellvow.core.contracts.custody import (
     OfferHandover,
     WithdrawHandover,
 )
+from cellvow.core.contracts.document import PublishDocument
 from cellvow.core.contracts.governance import CastVote, Propose, WithdrawProposal
 from cellvow.core.contracts.life import DeclareWaste, Decommission, RecordDestruction, RecordRecycling, ReportSighting
 from cellvow.core.contracts.lineage import Operation
@@ -35,7 +36,17 @@ from cellvow.core.contracts.recovery import (
     VetoRecovery,
 )
 from cellvow.core.contracts.register import RegisterName
+from cellvow.core.contracts.safety import AssessSafety, IncidentName, ReportIncident, SafetyState, Severity
 from cellvow.core.contracts.second_life import BeginSecondLife, Draw, GradeUnit, Successor
+from cellvow.core.contracts.software import Component, ResetSoftware, UpdateSoftware
+from cellvow.core.contracts.use import (
+    InstallBattery,
+    OrderWork,
+    RecordWork,
+    UninstallBattery,
+    WithdrawOrder,
+    WorkKind,
+)
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.signature import sign
 from tests.world import CHAIN_ID, DAY_MS, GENESIS_MS, Signer, make_signer
@@ -329,14 +340,14 @@ def description(gtin: str = GTIN, level: Level = "pack", cells: int = 96) -> Des
     return DescribeModel(gtin=gtin, level=level, cells=cells)
 
 
-def installation(
+def part_in(
     part: str = OTHER_BATTERY, whole: str = BATTERY, *above: str, position: str | None = "slot 1"
 ) -> InstallPart:
     """Build a part in; `above` are the units around the whole."""
     return InstallPart(battery=whole, part=part, above=above, position=position)
 
 
-def removal(
+def part_out(
     part: str = OTHER_BATTERY, whole: str = BATTERY, *above: str, cause: RemovalCause = "defective"
 ) -> RemovePart:
     """Take a part out."""
@@ -350,3 +361,93 @@ def replacement(
     return ReplacePart(
         battery=whole, removed=removed, installed=installed, above=above, position=position, cause="replaced"
     )
+
+
+def committed(byte: str = "ab") -> Committed:
+    """A commitment to a text or a document."""
+    return Committed(commitment=byte * 32)
+
+
+def installation(installed_on: str = "2025-12-01", *, identifier: str = BATTERY) -> InstallBattery:
+    """A unit goes into a vehicle."""
+    return InstallBattery(battery=identifier, into="vehicle", place=committed("1f"), installed_on=installed_on)
+
+
+def removal(removed_on: str = "2025-12-20", *, identifier: str = BATTERY) -> UninstallBattery:
+    """A unit comes out of what it was in."""
+    return UninstallBattery(battery=identifier, cause="service", removed_on=removed_on)
+
+
+def work_order(workshop: str, kind: WorkKind = "repair", *, identifier: str = BATTERY) -> OrderWork:
+    """The holder orders work of somebody."""
+    return OrderWork(battery=identifier, workshop=workshop, kind=kind, order=committed("2f"))
+
+
+def order_withdrawal(version: int = 1, *, identifier: str = BATTERY) -> WithdrawOrder:
+    """The end of an order."""
+    return WithdrawOrder(battery=identifier, version=version)
+
+
+def work(
+    reference: str = "W-1",
+    kind: WorkKind = "maintenance",
+    done_on: str = "2025-12-24",
+    next_on: str | None = None,
+    *,
+    identifier: str = BATTERY,
+) -> RecordWork:
+    """Work on a unit."""
+    return RecordWork(
+        battery=identifier,
+        reference=reference,
+        kind=kind,
+        done_on=done_on,
+        report=committed("3f"),
+        next_service_on=next_on,
+    )
+
+
+def document(version: int = 1, reference: str = "MANUAL-1", *, about: str = BATTERY) -> PublishDocument:
+    """A maintenance document, for workshops and second-life operators."""
+    return PublishDocument(
+        about=about,
+        reference=reference,
+        version=version,
+        title="Replacing a module",
+        roles=("workshop", "second_life_operator"),
+        document=committed("4f"),
+    )
+
+
+def software(release: str = "1.4.2", component: Component = "bms", *, identifier: str = BATTERY) -> UpdateSoftware:
+    """A release of software on a unit."""
+    return UpdateSoftware(battery=identifier, component=component, release=release, digest="5f" * 32)
+
+
+def reset(release: str = "2.0.0", component: Component = "bms", *, identifier: str = BATTERY) -> ResetSoftware:
+    """A component is reset, and given other software."""
+    return ResetSoftware(battery=identifier, component=component, release=release, digest="6f" * 32)
+
+
+def incident(
+    reference: str = "I-1",
+    severity: Severity = "danger",
+    occurred_on: str = "2025-12-30",
+    *,
+    identifier: str = BATTERY,
+) -> ReportIncident:
+    """Something happened to a unit."""
+    return ReportIncident(
+        battery=identifier,
+        reference=reference,
+        kind="overheating",
+        severity=severity,
+        occurred_on=occurred_on,
+        report=committed("7f"),
+    )
+
+
+def assessment(state: SafetyState = "safe", *closes: tuple[str, str], identifier: str = BATTERY) -> AssessSafety:
+    """Somebody has looked at a unit; the incidents that this closes."""
+    names = tuple(IncidentName(organisation=who, reference=reference) for who, reference in closes)
+    return AssessSafety(battery=identifier, state=state, closes=names, report=committed("8f"))

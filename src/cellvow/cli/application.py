@@ -20,6 +20,7 @@ from cellvow.cli import (
     networks,
     parts,
     rows,
+    services,
     takeovers,
     votes,
     witnesses,
@@ -41,6 +42,7 @@ _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" f
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "life", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
@@ -89,6 +91,7 @@ app.add_typer(disputes.app, name="dispute")
 app.add_typer(takeovers.app, name="takeover")
 app.add_typer(lives.app, name="life")
 app.add_typer(parts.app, name="part")
+app.add_typer(services.app, name="service")
 app.add_typer(batteries.correct_app, name="correct")
 add_import(app)
 app.add_typer(attestations.app, name="attest")

@@ -240,11 +240,11 @@ def resend(options: WorkspaceOptions) -> Answer:
     None of it takes effect twice.
     """
     from cellvow.cli.writing import publish
-    from cellvow.workspace import commands
     from cellvow.workspace.clock import now_ms
+    from cellvow.workspace.sending import send_waiting
 
     with opened_workspace(options.workspace) as workspace, workspace.home().open_session(now_ms) as session:
-        sent = commands.resubmit_unresolved(session, workspace)
+        sent = sum(1 for _ in send_waiting(session, workspace))
         published = publish(session) if sent else None
     lines = [f"{sent} statements were sent again." if sent else "Nothing waits for an answer."]
     checkpoint = None if published is None else published.document()

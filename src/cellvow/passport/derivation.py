@@ -22,12 +22,17 @@ from cellvow.core.contracts.battery import (
 from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
+from cellvow.core.contracts.document import PublishDocument
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart, derive_registered
+from cellvow.core.contracts.safety import ReportIncident
+from cellvow.core.contracts.software import ResetSoftware, UpdateSoftware
+from cellvow.core.contracts.use import RecordWork
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
+from cellvow.core.primitives.identifier import is_gtin
 from cellvow.core.protocol.transition import Read
 from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_values
 from cellvow.passport.coverage import Signed, derive_coverage
@@ -307,7 +312,7 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
             (recorded.statement, recorded.index) in corrected,
         )
         for recorded in ledger.recorded
-        if not isinstance(recorded.message, RegisterModel | DescribeModel)
+        if not _is_about_model(recorded.message)
     ]
     return tuple(steps)
 
@@ -318,13 +323,20 @@ def _coverage(ledger: Ledger) -> Coverage:
     return derive_coverage(signed, is_successor=is_successor)
 
 
+def _is_about_model(message: Message) -> bool:
+    """What is told of all units of a model is no step in the life of one."""
+    return isinstance(message, RegisterModel | DescribeModel) or (
+        isinstance(message, PublishDocument) and is_gtin(message.about)
+    )
+
+
 def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
     """Parameters for the sentence of a step of life."""
     if isinstance(message, CorrectStatement):
         return (("cause", message.cause), *_detail(ledger, message.replacement))
     if isinstance(message, OfferHandover):
         return (("addressee", _name(ledger, message.addressee)), ("registers", ", ".join(message.registers)))
-    if isinstance(message, IssueAttestation | RevokeAttestation):
+    if isinstance(message, IssueAttestation | RevokeAttestation | RecordWork | PublishDocument | ReportIncident):
         return (("reference", message.reference),)
     if isinstance(message, InstallPart):
         return (("part", message.part), ("whole", message.battery))
@@ -333,6 +345,8 @@ def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
     if isinstance(message, ReplacePart):
         changed = (("part", message.installed), ("removed", message.removed))
         return (*changed, ("removal", message.cause), ("whole", message.battery))
+    if isinstance(message, UpdateSoftware | ResetSoftware):
+        return (("release", message.release),)
     if isinstance(message, RegisterBattery):
         born = ("manufactured_on", message.manufactured_on)
         if message.backfill is None:

@@ -1,6 +1,5 @@
 """What an organisation does: each use case signs with its own keys and submits; a rejection is raised, not returned."""
 
-import contextlib
 import secrets
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -72,6 +71,16 @@ ALL_SCOPE = (
     "InstallPart",
     "RemovePart",
     "ReplacePart",
+    "InstallBattery",
+    "UninstallBattery",
+    "OrderWork",
+    "WithdrawOrder",
+    "RecordWork",
+    "PublishDocument",
+    "UpdateSoftware",
+    "ResetSoftware",
+    "ReportIncident",
+    "AssessSafety",
 )
 """What an operational key may sign unless its registration says less."""
 
@@ -95,6 +104,12 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
         workspace.sequences.resolve(signed.kid, signed.sequence)  # refused, and the signer knows: not to be sent again
         raise
     workspace.sequences.resolve(signed.kid, signed.sequence)
+    require_accepted(receipted)
+    return receipted
+
+
+def require_accepted(receipted: Receipted) -> None:
+    """Raise the first rejection of a statement that is not another's fault, or the claim that was kept of it."""
     outcomes = [parse_outcome(outcome) for outcome in receipted.outcomes]
     rejected = [outcome for outcome in outcomes if outcome.reason is not None]
     causes = [outcome for outcome in rejected if outcome.reason is not Reason.BATCH_ABORTED]
@@ -104,7 +119,6 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
     for outcome in outcomes:
         if outcome.is_contested:
             raise _claim(outcome)
-    return receipted
 
 
 def _claim(outcome: Outcome) -> KeptAsClaim:
@@ -118,19 +132,6 @@ def submit_message(
     """Sign one message and submit it."""
     chain_id = session.engine.head.chain_id
     return submit(session, workspace, workspace.sign(chain_id, message, now_ms(), key_name))
-
-
-def resubmit_unresolved(session: LedgerSession, workspace: Workspace) -> int:
-    """Send again what was signed and never answered, by any key; none takes effect twice. How many were answered."""
-    answered = 0
-    for name in workspace.keystore.names():
-        kid = workspace.key(name).kid
-        for sequence, data in workspace.sequences.unresolved(kid):
-            with contextlib.suppress(NotIncludable):  # that is an answer too
-                session.submit(data).result(timeout=COMMIT_TIMEOUT_S)
-            workspace.sequences.resolve(kid, sequence)
-            answered += 1
-    return answered
 
 
 def recount(session: LedgerSession, workspace: Workspace) -> dict[str, int]:

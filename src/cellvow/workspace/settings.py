@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from cellvow.core.primitives.errors import Malformed, OperationalError
-from cellvow.core.primitives.identifier import parse_organisation_id
+from cellvow.core.primitives.identifier import parse_chain_id, parse_organisation_id
 
 SETTINGS_FILE = "cellvow.toml"
 WORKING_KEY = "operational-1"
@@ -16,12 +16,16 @@ ROOT_KEY = "root"
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """Whose workspace it is, the node's folder it submits to (None before it joined one), the keys it uses."""
+    """Whose workspace it is, the node's folder it submits to (None before it joined one), the keys it uses.
+
+    `chain` is the identifier of that node's ledger: what is signed without reaching it names it.
+    """
 
     organisation: str
     ledger: Path | None
     key: str = WORKING_KEY
     root: str = ROOT_KEY
+    chain: str | None = None
 
 
 def write_settings(folder: Path, settings: Settings) -> None:
@@ -29,6 +33,8 @@ def write_settings(folder: Path, settings: Settings) -> None:
     lines = [f'organisation = "{settings.organisation}"']
     if settings.ledger is not None:
         lines.append(f"ledger = {_quote(str(settings.ledger))}")
+    if settings.chain is not None:
+        lines.append(f"chain = {_quote(settings.chain)}")
     if settings.key != WORKING_KEY:
         lines.append(f"key = {_quote(settings.key)}")
     if settings.root != ROOT_KEY:
@@ -45,9 +51,9 @@ def read_settings(folder: Path) -> Settings:
         raise OperationalError(f"{folder} is no workspace: `cellvow init workspace {folder}` makes one") from error
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise Malformed(f"{path}: {error}") from error
-    unknown = sorted(name for name in values if name not in ("organisation", "ledger", "key", "root"))
+    unknown = sorted(name for name in values if name not in ("organisation", "ledger", "chain", "key", "root"))
     if unknown:
-        raise Malformed(f"{path}: {unknown[0]} is not a setting; known are organisation, ledger, key and root")
+        raise Malformed(f"{path}: {unknown[0]} is not a setting; known are organisation, ledger, chain, key and root")
     ledger = values.get("ledger")
     if ledger is not None and not isinstance(ledger, str):
         raise Malformed(f"{path}: ledger is the path of a node's folder")
@@ -56,6 +62,7 @@ def read_settings(folder: Path) -> Settings:
         None if ledger is None else (folder / ledger).resolve(),
         str(values.get("key", WORKING_KEY)),
         str(values.get("root", ROOT_KEY)),
+        None if values.get("chain") is None else parse_chain_id(str(values["chain"])),
     )
 
 

@@ -8,7 +8,13 @@ from pathlib import Path
 import msgspec
 
 from cellvow.core.contracts.contract import Message, encode_message
-from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation, parse_organisation
+from cellvow.core.ledger.genesis import (
+    Accreditation,
+    Organisation,
+    encode_organisation,
+    parse_genesis,
+    parse_organisation,
+)
 from cellvow.core.ledger.key import ROOT
 from cellvow.core.ledger.statement import (
     BATCH_CONTENT,
@@ -24,7 +30,7 @@ from cellvow.core.primitives.cbor import encode_cbor
 from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.identifier import parse_organisation_id
-from cellvow.node.home import NodeHome
+from cellvow.node.home import GENESIS_FILE, NodeHome
 from cellvow.vault import Grants, Vault
 from cellvow.workspace.keystore import Keystore, SigningKey
 from cellvow.workspace.sequences import Sequences
@@ -126,7 +132,8 @@ class Workspace:
 
     def join(self, ledger: Path) -> None:
         """Submit to the node in this folder from now on."""
-        write_settings(self.folder, replace(self.settings, ledger=ledger.resolve()))
+        chain = _read_chain(ledger)
+        write_settings(self.folder, replace(self.settings, ledger=ledger.resolve(), chain=chain))
         self.settings = read_settings(self.folder)
 
     @property
@@ -148,6 +155,16 @@ class Workspace:
             raise OperationalError(f"{self.folder} has joined no ledger: `cellvow init join` does that")
         return NodeHome(self.settings.ledger)
 
+    @property
+    def chain_id(self) -> str:
+        """The ledger that this workspace signs for, known without reaching its node; raises `OperationalError`."""
+        known = self.settings.chain
+        if known is None and self.settings.ledger is not None:
+            known = _read_chain(self.settings.ledger)  # joined before the settings named it
+        if known is None:
+            raise OperationalError(f"{self.folder} knows no ledger: `cellvow init join`, once with the node in reach")
+        return known
+
     def member(self) -> Organisation:
         """This organisation's entry for a genesis."""
         return parse_organisation((self.folder / MEMBER_FILE).read_bytes())
@@ -156,8 +173,11 @@ class Workspace:
         """One of its keys; without a name the one it works with."""
         return self.keystore.key(name or self.settings.key)
 
-    def sign(self, chain_id: str, message: Message, now_ms: int, key_name: str | None = None) -> Signed:
-        """A single statement; its sequence is persisted before it is signed, its bytes until it is resolved."""
+    def sign(self, chain_id: str, message: Message, now_ms: int | None, key_name: str | None = None) -> Signed:
+        """A single statement; its sequence is persisted before it is signed, its bytes until it is resolved.
+
+        Without a moment it may be applied however late: for what is signed out of reach of the ledger.
+        """
         body: dict[str, Json] = {"message": parse_object(encode_checked(message))}
         return self._sign(chain_id, message.subject, SINGLE_CONTENT, body, now_ms, key_name)
 
@@ -182,12 +202,13 @@ class Workspace:
         self.sequences.close()
 
     def _sign(
-        self, chain_id: str, subject: str, content: str, body: dict[str, Json], now_ms: int, key_name: str | None
+        self, chain_id: str, subject: str, content: str, body: dict[str, Json], now_ms: int | None, key_name: str | None
     ) -> Signed:
         key = self.key(key_name)
         sequence = self.sequences.allocate(key.kid)
         protected = encode_protected(key.kid, self.organisation, subject, content)
-        payload = encode_payload(chain_id, sequence, body, now_ms + SIGNING_WINDOW_MS)
+        not_after_ms = None if now_ms is None else now_ms + SIGNING_WINDOW_MS
+        payload = encode_payload(chain_id, sequence, body, not_after_ms)
         signature = key.sign(encode_cbor(["Signature1", protected, b"", payload]))
         data = encode_envelope(protected, payload, signature)
         if content == SINGLE_CONTENT:
@@ -208,6 +229,14 @@ def encode_checked(message: Message) -> bytes:
             "(docs/reference/circles.md lists the fields); nothing was signed"
         ) from error
     return data
+
+
+def _read_chain(ledger: Path) -> str | None:
+    """The identifier of the ledger of a node's folder, or None where it cannot be read now."""
+    try:
+        return parse_genesis((ledger / GENESIS_FILE).read_bytes()).chain_id
+    except OSError:
+        return None
 
 
 def read_member(path: Path) -> Organisation:

@@ -148,7 +148,7 @@ class PartsMachine(RuleBasedStateMachine):
         who = who or self.standing(whole)["custody"]
         expected = "rejected" if is_wrong else self.verdict(who, part, whole)
         above = (*self.above(whole), whole) if is_wrong else self.above(whole)
-        self.submit(who, messages.installation(part, whole, *above[:4]), expected)
+        self.submit(who, messages.part_in(part, whole, *above[:4]), expected)
         if expected == "accepted":
             self.inside[part] = whole
             self.count_epochs(whole)
@@ -191,7 +191,7 @@ class PartsMachine(RuleBasedStateMachine):
         whole = other if is_wrong else self.inside.get(part, other)
         who = who or self.standing(whole)["custody"]
         may = self.inside.get(part) == whole and self.may_change(who, whole)
-        self.submit(who, messages.removal(part, whole, *self.above(whole)), "accepted" if may else "rejected")
+        self.submit(who, messages.part_out(part, whole, *self.above(whole)), "accepted" if may else "rejected")
         if may:
             self.take_out(part)
             self.count_epochs(whole)

@@ -9,9 +9,6 @@ from collections.abc import Iterator
 from itertools import chain, permutations
 from typing import TYPE_CHECKING
 
-from cellvow.core.contracts.part import InstallPart, RemovePart, derive_wholes
-from cellvow.core.contracts.use import InstallBattery, RecordWork, UninstallBattery
-
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, RevokeAttestation, Standard
 from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, battery_key
 from cellvow.core.contracts.contract import Committed, Message, decode_record
@@ -32,7 +29,7 @@ from cellvow.core.contracts.dispute import (
     StatePosition,
     WithdrawDispute,
 )
-from cellvow.core.contracts.dispute_file import DisputeRecord
+from cellvow.core.contracts.dispute_file import DisputeRecord, Verdict
 from cellvow.core.contracts.dispute_file import Move as Moved
 from cellvow.core.contracts.life import (
     DeclareWaste,
@@ -41,6 +38,7 @@ from cellvow.core.contracts.life import (
     RecordRecycling,
     ReportSighting,
 )
+from cellvow.core.contracts.part import InstallPart, RemovePart, derive_wholes
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.second_life import BeginSecondLife, Draw, GradeUnit, Successor
 from cellvow.core.contracts.takeover import (
@@ -51,6 +49,7 @@ from cellvow.core.contracts.takeover import (
     WithdrawNotice,
     takeover_key,
 )
+from cellvow.core.contracts.use import InstallBattery, RecordWork, UninstallBattery
 from tests.simulation.small_scope.scope import (
     LABORATORY_STANDARD,
     ORGANISATIONS,
@@ -139,19 +138,37 @@ def _disputes(state: State, organisation: str, unit: str) -> Iterator[Message]:
 
 
 def _on_dispute(record: DisputeRecord) -> Iterator[Message]:
-    named = {"battery": record.battery, "opener": record.organisation, "reference": record.reference}
+    battery, opener, reference = record.battery, record.organisation, record.reference
     sides = [one for one in (record.organisation, record.respondent) if one is not None]
-    moves = ((), *((Moved(register="responsibility", organisation=side),) for side in sides))
+    moves: tuple[tuple[Moved, ...], ...] = (
+        (),
+        *((Moved(register="responsibility", organisation=side),) for side in sides),
+    )
     if len(record.positions) < POSITIONS_TRIED:
-        yield StatePosition(**named, text=DOCUMENT)
+        yield StatePosition(battery=battery, opener=opener, reference=reference, text=DOCUMENT)
     for arbiter in ORGANISATIONS:
-        yield NominateArbiter(**named, arbiter=arbiter)
-    yield WithdrawDispute(**named)
-    yield AcceptSettlement(**named, version=record.version)
+        yield NominateArbiter(battery=battery, opener=opener, reference=reference, arbiter=arbiter)
+    yield WithdrawDispute(battery=battery, opener=opener, reference=reference)
+    yield AcceptSettlement(battery=battery, opener=opener, reference=reference, version=record.version)
     for moved in moves:
-        yield ProposeSettlement(**named, moves=moved)
-        yield DecideDispute(**named, version=record.version, outcome="upheld", grounds=DOCUMENT, moves=moved)
-    yield DecideDispute(**named, version=record.version, outcome="dismissed", grounds=DOCUMENT, voids_tests=True)
+        yield ProposeSettlement(battery=battery, opener=opener, reference=reference, moves=moved)
+        yield _decision(record, "upheld", moved)
+    yield _decision(record, "dismissed", (), voids_tests=True)
+
+
+def _decision(
+    record: DisputeRecord, outcome: Verdict, moves: tuple[Moved, ...], *, voids_tests: bool = False
+) -> DecideDispute:
+    return DecideDispute(
+        battery=record.battery,
+        opener=record.organisation,
+        reference=record.reference,
+        positions=len(record.positions),
+        outcome=outcome,
+        grounds=DOCUMENT,
+        moves=moves,
+        voids_tests=voids_tests,
+    )
 
 
 def _takeovers(state: State, unit: str) -> Iterator[Message]:

@@ -20,7 +20,6 @@ from cellvow.core.contracts.dispute_file import DisputeRecord, derive_dispute_st
 from cellvow.core.contracts.life import FIT_FOR_WASTE
 from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
-from cellvow.core.contracts.second_life import BeginSecondLife
 from cellvow.core.contracts.takeover import (
     CompleteTakeover,
     TakeoverRecord,
@@ -28,7 +27,7 @@ from cellvow.core.contracts.takeover import (
     derive_takeover_state,
     takeover_key,
 )
-from tests.simulation.small_scope.scope import AUTHORITY, ORGANISATIONS, ROLES, SUCCESSOR, UNITS
+from tests.simulation.small_scope.scope import AUTHORITY, MAKERS, ORGANISATIONS, ROLES, SUCCESSOR, UNITS
 from tests.simulation.small_scope.stepping import Move, State, Step, take_step
 
 if TYPE_CHECKING:
@@ -195,7 +194,7 @@ def _born_once(before: State, move: Move, step: Step) -> str | None:
         new = _get(step.state, BatteryRecord, battery_key(unit))
         if old is not None and new is not None and (new.organisation, new.gtin) != (old.organisation, old.gtin):
             return f"{unit} has another maker after {move}"
-        if old is None and new is not None and not isinstance(move.message, BeginSecondLife):
+        if old is None and new is not None and new.organisation != MAKERS[new.gtin]:
             return f"{unit} was born by {move}"
     return None
 

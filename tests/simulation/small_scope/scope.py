@@ -28,6 +28,7 @@ PACK, MODULE, SUCCESSOR = (
     )
 )
 UNITS = (PACK, MODULE)
+MAKERS = {PACK_GTIN: MAKER, MODULE_GTIN: MAKER, SUCCESSOR_GTIN: OPERATOR}
 LABORATORY_STANDARD = "discharge test"
 BEGIN_MS = 1_780_000_000_000
 WAIT_MS = 400 * 86_400_000
@@ -51,7 +52,7 @@ def make_scope() -> State:
 
 
 def _organisation(organisation: str) -> Organisation:
-    accreditations = ()
+    accreditations: tuple[Accreditation, ...] = ()
     if organisation == AUTHORITY:
         accreditations = (Accreditation(LABORATORY_STANDARD, "1", ("capacity",), 2 * BEGIN_MS),)
     return Organisation(organisation, organisation.title(), ROLES[organisation], ("00" * 32,), accreditations)

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.cli.failures import ExitCode
+from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.node.home import NodeHome
 from cellvow.workspace import commands, disputes
 from cellvow.workspace.workspace import Workspace

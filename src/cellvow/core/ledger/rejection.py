@@ -115,6 +115,8 @@ class Reason(IntEnum):
     INCIDENT_EXISTS = 1207
     UNKNOWN_INCIDENT = 1208
     SOFTWARE_UNCHANGED = 1209
+    NO_OPEN_ORDER = 1210
+    TOO_MANY_INCIDENTS = 1211
     PART_OF_ITSELF = 1301
     TREE_TOO_DEEP = 1302
     TOO_MANY_PARTS = 1303
@@ -249,12 +251,18 @@ RULES: dict[Reason, str] = {
     Reason.NOT_THE_HOLDER: "only who holds the unit may record this",
     Reason.ALREADY_INSTALLED: "the unit is installed already: record its removal first",
     Reason.NOT_INSTALLED: "the unit is not installed",
-    Reason.WRONG_DOCUMENT_VERSION: "the versions of a document follow one another without a gap",
+    Reason.WRONG_DOCUMENT_VERSION: "the versions of a document follow one another without a gap, about one "
+    "unit or model",
     Reason.WORK_EXISTS: "the organisation has recorded work under this reference already",
-    Reason.DAY_OUT_OF_RANGE: "the day lies before the unit's birth, or after this block",
+    Reason.DAY_OUT_OF_RANGE: "the day is not in the calendar, lies before the unit's birth or what it follows on, "
+    "or after this block",
     Reason.INCIDENT_EXISTS: "the organisation has reported an incident under this reference already",
-    Reason.UNKNOWN_INCIDENT: "no open incident is recorded under this reference",
+    Reason.UNKNOWN_INCIDENT: "no open incident of this unit is recorded under this reference",
     Reason.SOFTWARE_UNCHANGED: "this version of the software is recorded already",
+    Reason.NO_OPEN_ORDER: "no work order of who holds the unit is open for this: only with his consent is a unit "
+    "repaired or assessed, and its next service set",
+    Reason.TOO_MANY_INCIDENTS: "as many incidents of the unit are open as the ledger allows, in all or of one member: "
+    "they wait for an assessment",
     Reason.PART_OF_ITSELF: "a unit cannot be a part of itself, directly or through its parts",
     Reason.TREE_TOO_DEEP: "parts are nested in at most four levels",
     Reason.TOO_MANY_PARTS: "the unit would have more parts than the ledger allows",

@@ -82,6 +82,10 @@ EVIDENCE_MAX = 16
 """Commitments to documents under one position."""
 BOUNDS_MAX = 32
 """Bounds that certificates put on one quantity of one unit: the latest and the tightest are kept."""
+INCIDENTS_OPEN_MAX = 64
+"""Incidents of one unit that wait for an assessment."""
+INCIDENTS_OF_MEMBER_MAX = 4
+"""Those of them that one organisation reported: it cannot fill the list alone."""
 PARTS_MAX = 1_000
 """Direct parts of one unit."""
 PART_LEVELS_MAX = 4

@@ -19,13 +19,17 @@ from cellvow.core.contracts import (
     correction,
     custody,
     dispute,
+    document,
     governance,
     life,
     organisation,
     part,
     recovery,
+    safety,
     second_life,
+    software,
     takeover,
+    use,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -75,6 +79,10 @@ _THIRD = (
     part.CONTRACT,
     life.CONTRACT,
     second_life.CONTRACT,
+    use.CONTRACT,
+    document.CONTRACT,
+    software.CONTRACT,
+    safety.CONTRACT,
 )
 
 RULESETS = {

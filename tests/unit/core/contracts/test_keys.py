@@ -65,9 +65,19 @@ SOUND: dict[str, Message] = {
     "BeginSecondLife": messages.second_life(),
     "GradeUnit": messages.grading(),
     "DescribeModel": messages.description(),
-    "InstallPart": messages.installation(),
-    "RemovePart": messages.removal(),
+    "InstallPart": messages.part_in(),
+    "RemovePart": messages.part_out(),
     "ReplacePart": messages.replacement(messages.BATTERY, messages.OTHER_BATTERY),
+    "InstallBattery": messages.installation(),
+    "UninstallBattery": messages.removal(),
+    "OrderWork": messages.work_order(BUYER),
+    "WithdrawOrder": messages.order_withdrawal(),
+    "RecordWork": messages.work(),
+    "PublishDocument": messages.document(),
+    "UpdateSoftware": messages.software(),
+    "ResetSoftware": messages.reset(),
+    "ReportIncident": messages.incident(),
+    "AssessSafety": messages.assessment(),
 }
 
 

@@ -92,7 +92,7 @@ def test_a_part_knows_its_whole_and_the_whole_its_sums() -> None:
 def test_a_part_that_is_taken_out_stays_in_the_history_of_its_whole() -> None:
     """The entry says that it was removed, why, when, and where it had been; the sums shrink by what it counted for."""
     world = assembled()
-    removed = messages.removal(module(2), pack(1), cause="harvested")
+    removed = messages.part_out(module(2), pack(1), cause="harvested")
 
     assert refused(world, MAKER, removed) is None
     entry = world.record(PartRecord, part_key(pack(1), module(2)))
@@ -104,8 +104,8 @@ def test_a_part_that_is_taken_out_stays_in_the_history_of_its_whole() -> None:
 def test_a_part_comes_back_where_it_was() -> None:
     """The same entry goes on, with its next version."""
     world = assembled()
-    world.accept(world[MAKER].key.sign(messages.removal(module(2), pack(1))))
-    world.accept(world[MAKER].key.sign(messages.installation(module(2), pack(1), position="9")))
+    world.accept(world[MAKER].key.sign(messages.part_out(module(2), pack(1))))
+    world.accept(world[MAKER].key.sign(messages.part_in(module(2), pack(1), position="9")))
     entry = world.record(PartRecord, part_key(pack(1), module(2)))
 
     assert (entry.state, entry.cause, entry.position, entry.version) == ("installed", None, "9", 3)
@@ -142,9 +142,9 @@ def test_a_full_pack_takes_a_part_in_exchange() -> None:
     world = assembled()
     world.accept(world[MAKER].key.sign(messages.battery(cell(4))), world[MAKER].key.sign(messages.battery(cell(5))))
     for number in (3, 4):
-        world.accept(world[MAKER].key.sign(messages.installation(cell(number), module(1), pack(1))))
+        world.accept(world[MAKER].key.sign(messages.part_in(cell(number), module(1), pack(1))))
 
-    extra = messages.installation(cell(5), module(1), pack(1))
+    extra = messages.part_in(cell(5), module(1), pack(1))
     assert refused(world, MAKER, extra) is Reason.TOO_MANY_CELLS
     assert refused(world, MAKER, messages.replacement(cell(1), cell(5), module(1), pack(1))) is None
 
@@ -165,7 +165,7 @@ def test_what_goes_into_what(part: str, whole: str, is_fit: bool) -> None:
     """Cells into modules and packs, modules into packs; nothing into a cell."""
     world = workshop(pack(2), module(3), module(4), cell(3), cell(4))
 
-    assert refused(world, MAKER, messages.installation(part, whole)) is (None if is_fit else Reason.WRONG_LEVEL)
+    assert refused(world, MAKER, messages.part_in(part, whole)) is (None if is_fit else Reason.WRONG_LEVEL)
 
 
 def system(*units: str, gtin: str = messages.GTIN) -> World:
@@ -184,32 +184,32 @@ def test_parts_nest_in_four_levels_and_no_more() -> None:
     world = system(pack(1), module(1), cell(1))
     world.accept(*(world[MAKER].key.sign(messages.battery(one)) for one in SYSTEMS))
     steps = (
-        messages.installation(cell(1), module(1)),
-        messages.installation(pack(1), SYSTEMS[0]),
-        messages.installation(module(1), pack(1), SYSTEMS[0]),
+        messages.part_in(cell(1), module(1)),
+        messages.part_in(pack(1), SYSTEMS[0]),
+        messages.part_in(module(1), pack(1), SYSTEMS[0]),
     )
     world.accept(*(world[MAKER].key.sign(one) for one in steps))
 
     assert len(derive_wholes(world.state.get, cell(1))) + 1 == PART_LEVELS_MAX
     assert sums(world, SYSTEMS[0])[:2] == (1, 1)
-    assert refused(world, MAKER, messages.installation(SYSTEMS[0], SYSTEMS[1])) is Reason.TREE_TOO_DEEP
-    assert refused(world, MAKER, messages.installation(SYSTEMS[1], pack(1), SYSTEMS[0])) is Reason.TREE_TOO_DEEP
-    world.accept(world[MAKER].key.sign(messages.removal(pack(1), SYSTEMS[0])))
+    assert refused(world, MAKER, messages.part_in(SYSTEMS[0], SYSTEMS[1])) is Reason.TREE_TOO_DEEP
+    assert refused(world, MAKER, messages.part_in(SYSTEMS[1], pack(1), SYSTEMS[0])) is Reason.TREE_TOO_DEEP
+    world.accept(world[MAKER].key.sign(messages.part_out(pack(1), SYSTEMS[0])))
     assert sums(world, SYSTEMS[0])[:2] == (0, 0)
-    assert refused(world, MAKER, messages.installation(SYSTEMS[0], SYSTEMS[1])) is None
+    assert refused(world, MAKER, messages.part_in(SYSTEMS[0], SYSTEMS[1])) is None
 
 
 def test_no_cycle_comes_about_in_any_way() -> None:
     """Not a unit in itself, nor in what it holds, directly or further down."""
     world = system(pack(1))
     world.accept(*(world[MAKER].key.sign(messages.battery(one)) for one in SYSTEMS))
-    assert refused(world, MAKER, messages.installation(SYSTEMS[0], SYSTEMS[0])) is Reason.PART_OF_ITSELF
-    world.accept(world[MAKER].key.sign(messages.installation(SYSTEMS[0], SYSTEMS[1])))
+    assert refused(world, MAKER, messages.part_in(SYSTEMS[0], SYSTEMS[0])) is Reason.PART_OF_ITSELF
+    world.accept(world[MAKER].key.sign(messages.part_in(SYSTEMS[0], SYSTEMS[1])))
 
-    assert refused(world, MAKER, messages.installation(SYSTEMS[1], SYSTEMS[0], SYSTEMS[1])) is Reason.PART_OF_ITSELF
+    assert refused(world, MAKER, messages.part_in(SYSTEMS[1], SYSTEMS[0], SYSTEMS[1])) is Reason.PART_OF_ITSELF
     tall = assembled()
-    assert refused(tall, MAKER, messages.installation(pack(1), module(1), pack(1))) is Reason.PART_OF_ITSELF
-    assert refused(tall, MAKER, messages.installation(pack(1), cell(1), module(1), pack(1))) is Reason.PART_OF_ITSELF
+    assert refused(tall, MAKER, messages.part_in(pack(1), module(1), pack(1))) is Reason.PART_OF_ITSELF
+    assert refused(tall, MAKER, messages.part_in(pack(1), cell(1), module(1), pack(1))) is Reason.PART_OF_ITSELF
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])
@@ -220,8 +220,8 @@ def test_two_units_are_not_built_into_each_other_in_one_block(order: tuple[int, 
     first, second = SYSTEMS[order[0]], SYSTEMS[order[1]]
     key = world[MAKER].key
     statements = (
-        key.sign(messages.installation(first, second)),
-        key.sign(messages.installation(second, first, second)),
+        key.sign(messages.part_in(first, second)),
+        key.sign(messages.part_in(second, first, second)),
     )
     reasons = [outcome.reason for (outcome,) in world.include(*statements)]
 
@@ -250,12 +250,12 @@ def test_parts_weigh_no_more_than_their_whole_and_have_no_more_cells(
     mass_g: int, cells: int, reason: Reason | None
 ) -> None:
     """At the bound and one past it, by what the models say."""
-    assert refused(heavy(mass_g, cells), MAKER, messages.installation(messages.BATTERY, pack(1))) is reason
+    assert refused(heavy(mass_g, cells), MAKER, messages.part_in(messages.BATTERY, pack(1))) is reason
 
 
 def test_a_third_module_is_too_heavy_though_each_is_light() -> None:
     """The sum counts, not the part."""
-    assert refused(assembled(), MAKER, messages.installation(module(3), pack(1))) is Reason.PARTS_TOO_HEAVY
+    assert refused(assembled(), MAKER, messages.part_in(module(3), pack(1))) is Reason.PARTS_TOO_HEAVY
 
 
 def test_a_part_is_taken_out_with_what_it_was_counted_with() -> None:
@@ -269,8 +269,8 @@ def test_a_part_is_taken_out_with_what_it_was_counted_with() -> None:
     )
     lighter = replace(messages.model(MODULE_GTIN), mass_g=3_900)
     world.accept(world[MAKER].key.sign(messages.correction(registered, lighter)))
-    world.accept(world[MAKER].key.sign(messages.removal(module(2), pack(1))))
-    world.accept(world[MAKER].key.sign(messages.installation(module(3), pack(1))))
+    world.accept(world[MAKER].key.sign(messages.part_out(module(2), pack(1))))
+    world.accept(world[MAKER].key.sign(messages.part_in(module(3), pack(1))))
 
     assert sums(world, pack(1)) == (2, 0, 7_900, 8)
 
@@ -279,13 +279,13 @@ def test_a_unit_has_a_thousand_direct_parts_and_no_more() -> None:
     """At the bound and one past it."""
     world = system(cell(1), cell(2))
     world.accept(world[MAKER].key.sign(messages.battery(SYSTEMS[0])))
-    world.accept(world[MAKER].key.sign(messages.installation(cell(1), SYSTEMS[0])))
+    world.accept(world[MAKER].key.sign(messages.part_in(cell(1), SYSTEMS[0])))
     crowd = replace(world.record(AssemblyRecord, assembly_key(SYSTEMS[0])), parts=PARTS_MAX - 1)
     world.state.update({assembly_key(SYSTEMS[0]): encode_record(crowd)})
     world.accept(world[MAKER].key.sign(messages.battery(cell(3))))
 
-    assert refused(world, MAKER, messages.installation(cell(2), SYSTEMS[0])) is None
-    assert refused(world, MAKER, messages.installation(cell(3), SYSTEMS[0])) is Reason.TOO_MANY_PARTS
+    assert refused(world, MAKER, messages.part_in(cell(2), SYSTEMS[0])) is None
+    assert refused(world, MAKER, messages.part_in(cell(3), SYSTEMS[0])) is Reason.TOO_MANY_PARTS
 
 
 def test_no_model_no_tree() -> None:
@@ -294,8 +294,8 @@ def test_no_model_no_tree() -> None:
     world.accept(world[MAKER].key.sign(messages.model()), world[MAKER].key.sign(messages.battery()))
 
     for message in (
-        messages.installation(messages.BATTERY, pack(1)),
-        messages.installation(cell(1), messages.BATTERY),
+        messages.part_in(messages.BATTERY, pack(1)),
+        messages.part_in(cell(1), messages.BATTERY),
     ):
         assert refused(world, MAKER, message) is Reason.MODEL_NOT_DESCRIBED
 
@@ -310,8 +310,8 @@ def test_a_message_names_the_units_around_as_they_are(above: tuple[str, ...]) ->
     world = assembled()
 
     for message in (
-        messages.installation(cell(3), module(1), *above),
-        messages.removal(cell(1), module(1), *above),
+        messages.part_in(cell(3), module(1), *above),
+        messages.part_out(cell(1), module(1), *above),
         messages.replacement(cell(1), cell(3), module(1), *above),
     ):
         assert refused(world, MAKER, message) is Reason.WRONG_WHOLES

@@ -51,13 +51,13 @@ def test_who_does_not_hold_the_whole_changes_none_of_its_parts() -> None:
 
     for who in (MAKER, CARMAKER):
         for message in (
-            messages.installation(module(3), pack(1)),
-            messages.removal(module(1), pack(1)),
-            messages.removal(cell(1), module(1), pack(1)),
+            messages.part_in(module(3), pack(1)),
+            messages.part_out(module(1), pack(1)),
+            messages.part_out(cell(1), module(1), pack(1)),
             messages.replacement(module(1), module(3), pack(1)),
         ):
             assert refused(world, who, message) is Reason.NOT_THE_HOLDER
-    assert refused(world, BUYER, messages.removal(module(1), pack(1))) is None
+    assert refused(world, BUYER, messages.part_out(module(1), pack(1))) is None
 
 
 def test_nobody_builds_in_what_another_holds() -> None:
@@ -65,7 +65,7 @@ def test_nobody_builds_in_what_another_holds() -> None:
     world = assembled()
     hand_over(world, cell(3), MAKER, BUYER, ("custody",))
 
-    assert refused(world, MAKER, messages.installation(cell(3), module(3))) is Reason.NOT_THE_HOLDER
+    assert refused(world, MAKER, messages.part_in(cell(3), module(3))) is Reason.NOT_THE_HOLDER
 
 
 @pytest.mark.parametrize("register", ["ownership", "responsibility"])
@@ -73,7 +73,7 @@ def test_nobody_is_given_title_or_duty_by_way_of_an_assembly(register: str) -> N
     """Threat: a workshop builds in somebody's module and takes it out as its own, or leaves its waste with another."""
     world = assembled()
     hand_over(world, cell(3), MAKER, CARMAKER, (register,))  # type: ignore[arg-type]  # words of tests
-    outcome = submit(world, MAKER, messages.installation(cell(3), module(3)))
+    outcome = submit(world, MAKER, messages.part_in(cell(3), module(3)))
 
     assert (outcome.reason, outcome.facts) == (Reason.REGISTERS_DIFFER, (("register", register),))
 
@@ -87,7 +87,7 @@ def test_a_part_goes_where_its_whole_goes_and_stays_there() -> None:
 
     assert answering(world, cell(1)) == answering(world, module(1)) == answering(world, pack(1)) == expected
     assert standing(world, module(1)) == dict.fromkeys(REGISTERS, MAKER)
-    assert refused(world, BUYER, messages.removal(module(1), pack(1))) is None
+    assert refused(world, BUYER, messages.part_out(module(1), pack(1))) is None
     assert standing(world, module(1)) == answering(world, module(1)) == answering(world, cell(1)) == expected
 
 
@@ -105,12 +105,12 @@ def test_a_unit_under_an_offer_is_not_built_in() -> None:
     """Threat: an offer made before could be accepted while the unit is a part, and nobody would know whose it is."""
     world = assembled()
     world.accept(world[MAKER].key.sign(messages.offer(BUYER, identifier=module(3))))
-    world.accept(world[MAKER].key.sign(messages.removal(module(2), pack(1))))
+    world.accept(world[MAKER].key.sign(messages.part_out(module(2), pack(1))))
 
-    assert refused(world, MAKER, messages.installation(module(3), pack(1))) is Reason.OFFER_OPEN
+    assert refused(world, MAKER, messages.part_in(module(3), pack(1))) is Reason.OFFER_OPEN
     assert refused(world, MAKER, messages.replacement(module(1), module(3), pack(1))) is Reason.OFFER_OPEN
     assert refused(world, MAKER, messages.withdraw(identifier=module(3))) is None
-    assert refused(world, MAKER, messages.installation(module(3), pack(1))) is None
+    assert refused(world, MAKER, messages.part_in(module(3), pack(1))) is None
 
 
 @pytest.mark.parametrize("is_offer_first", [True, False])
@@ -118,7 +118,7 @@ def test_an_offer_and_an_assembly_in_one_block_exclude_each_other(is_offer_first
     """In either order: the first is done, the second refused."""
     world = workshop(pack(1), module(1))
     key = world[MAKER].key
-    pair: list[Message] = [messages.offer(BUYER, identifier=module(1)), messages.installation(module(1), pack(1))]
+    pair: list[Message] = [messages.offer(BUYER, identifier=module(1)), messages.part_in(module(1), pack(1))]
     ordered = pair if is_offer_first else pair[::-1]
     reasons = [outcome.reason for (outcome,) in world.include(*(key.sign(one) for one in ordered))]
 
@@ -141,7 +141,7 @@ def test_what_is_disputed_is_neither_built_in_nor_taken_out(disputed: str) -> No
 
     assert refused(world, MAKER, messages.replacement(module(1), module(3), pack(1))) is Reason.REGISTER_DISPUTED
     if disputed != module(3):
-        assert refused(world, MAKER, messages.removal(module(1), pack(1))) is Reason.REGISTER_DISPUTED
+        assert refused(world, MAKER, messages.part_out(module(1), pack(1))) is Reason.REGISTER_DISPUTED
 
 
 def test_what_is_in_a_vehicle_by_itself_does_not_become_a_part() -> None:
@@ -149,9 +149,9 @@ def test_what_is_in_a_vehicle_by_itself_does_not_become_a_part() -> None:
     world = workshop(pack(1), module(1))
     put = world.state.update
     put({f"installation/{module(1)}": b'{"state":"installed","vehicle":"x"}'})
-    assert refused(world, MAKER, messages.installation(module(1), pack(1))) is Reason.STILL_INSTALLED
+    assert refused(world, MAKER, messages.part_in(module(1), pack(1))) is Reason.STILL_INSTALLED
     put({f"installation/{module(1)}": b'{"state":"removed"}'})
-    assert refused(world, MAKER, messages.installation(module(1), pack(1))) is None
+    assert refused(world, MAKER, messages.part_in(module(1), pack(1))) is None
 
 
 def ceased(world: World, battery: str, how: str) -> None:
@@ -166,8 +166,8 @@ def test_what_has_ceased_is_neither_whole_nor_part() -> None:
     ceased(world, module(1), "recycled")
     ceased(world, module(2), "succeeded")
 
-    assert submit(world, MAKER, messages.installation(module(1), pack(1))).is_contested
-    assert refused(world, MAKER, messages.installation(module(2), pack(1))) is Reason.UNIT_SUCCEEDED
+    assert submit(world, MAKER, messages.part_in(module(1), pack(1))).is_contested
+    assert refused(world, MAKER, messages.part_in(module(2), pack(1))) is Reason.UNIT_SUCCEEDED
 
 
 # A part in two packs
@@ -183,10 +183,10 @@ def rivals() -> World:
 def test_a_part_in_two_packs_is_a_contested_claim() -> None:
     """It stays where it is; who claims otherwise has opened a dispute with who holds it, and it counts against him."""
     world = rivals()
-    world.accept(world[MAKER].key.sign(messages.installation(module(1), pack(1))))
+    world.accept(world[MAKER].key.sign(messages.part_in(module(1), pack(1))))
     records = [battery_key(module(1)), battery_key(pack(2)), battery_key(pack(1))]
     before = {key: world.state.records[key] for key in records}
-    outcome = submit(world, BUYER, messages.installation(module(1), pack(2)))
+    outcome = submit(world, BUYER, messages.part_in(module(1), pack(2)))
     file = world.record(DisputeRecord, dispute_key(BUYER, "CLAIM-1"))
 
     assert outcome.is_contested
@@ -198,9 +198,9 @@ def test_a_part_in_two_packs_is_a_contested_claim() -> None:
 def test_who_holds_no_pack_claims_no_part_for_it() -> None:
     """Control: a claim costs nothing but a pack of one's own; without one it is refused."""
     world = rivals()
-    world.accept(world[MAKER].key.sign(messages.installation(module(1), pack(1))))
+    world.accept(world[MAKER].key.sign(messages.part_in(module(1), pack(1))))
 
-    assert refused(world, CARMAKER, messages.installation(module(1), pack(2))) is Reason.NOT_THE_HOLDER
+    assert refused(world, CARMAKER, messages.part_in(module(1), pack(2))) is Reason.NOT_THE_HOLDER
 
 
 @pytest.mark.parametrize("first", [MAKER, BUYER])
@@ -210,7 +210,7 @@ def test_two_claim_a_part_in_one_block_and_one_has_it(first: str) -> None:
     Who repeats a refused one finds the part elsewhere, and his claim is kept.
     """
     world = rivals()
-    own, other = messages.installation(module(1), pack(1)), messages.installation(module(1), pack(2))
+    own, other = messages.part_in(module(1), pack(1)), messages.part_in(module(1), pack(2))
     statements: dict[str, Statement] = {MAKER: world[MAKER].key.sign(own), BUYER: world[BUYER].key.sign(other)}
     order = [first, BUYER if first == MAKER else MAKER]
     outcomes = dict(zip(order, (one for (one,) in world.include(*(statements[who] for who in order))), strict=True))
@@ -230,7 +230,7 @@ def test_a_cell_in_two_modules_of_one_holder_is_refused(order: tuple[int, int]) 
     """In one block, in both orders: he contradicts himself, and the first statement stands."""
     world = workshop(module(1), module(2), cell(1))
     key = world[MAKER].key
-    statements = [key.sign(messages.installation(cell(1), module(number))) for number in order]
+    statements = [key.sign(messages.part_in(cell(1), module(number))) for number in order]
     reasons = [outcome.reason for (outcome,) in world.include(*statements)]
 
     assert reasons == [None, Reason.PART_OF_ANOTHER]
@@ -242,7 +242,7 @@ def test_a_cell_in_two_modules_of_one_holder_is_refused(order: tuple[int, int]) 
 def test_a_removal_and_a_replacement_in_one_block(is_removal_first: bool) -> None:
     """Of one part, in either order: only the first finds it in its place."""
     world = assembled()
-    pair: list[Message] = [messages.removal(module(1), pack(1)), messages.replacement(module(1), module(3), pack(1))]
+    pair: list[Message] = [messages.part_out(module(1), pack(1)), messages.replacement(module(1), module(3), pack(1))]
     ordered = pair if is_removal_first else pair[::-1]
     reasons = [one.reason for (one,) in world.include(*(world[MAKER].key.sign(message) for message in ordered))]
 
@@ -256,7 +256,7 @@ def test_an_accepted_sale_and_a_removal_in_one_block(is_sale_first: bool) -> Non
     world = assembled()
     world.accept(world[MAKER].key.sign(messages.offer(BUYER, identifier=pack(1))))
     sale = world[BUYER].key.sign(messages.accept(identifier=pack(1)))
-    removal = world[MAKER].key.sign(messages.removal(module(1), pack(1)))
+    removal = world[MAKER].key.sign(messages.part_out(module(1), pack(1)))
     reasons = [one.reason for (one,) in world.include(*((sale, removal) if is_sale_first else (removal, sale)))]
 
     assert reasons == ([None, Reason.NOT_THE_HOLDER] if is_sale_first else [Reason.OFFER_OPEN, None])
@@ -273,7 +273,7 @@ def test_parts_of_a_unit_stay_while_it_is_offered(registers: tuple[RegisterName,
 
     assert refused(world, MAKER, messages.replacement(cell(1), cell(3), module(1), pack(1))) is reason
     world.accept(world[MAKER].key.sign(messages.withdraw(identifier=pack(1))))
-    assert refused(world, MAKER, messages.removal(module(1), pack(1))) is None
+    assert refused(world, MAKER, messages.part_out(module(1), pack(1))) is None
 
 
 # Tests
@@ -297,8 +297,8 @@ def validity(world: World, number: int) -> str:
 @pytest.mark.parametrize(
     "message",
     [
-        messages.installation(cell(3), module(1), pack(1)),
-        messages.removal(cell(1), module(1), pack(1)),
+        messages.part_in(cell(3), module(1), pack(1)),
+        messages.part_out(cell(1), module(1), pack(1)),
         messages.replacement(cell(1), cell(3), module(1), pack(1)),
     ],
     ids=["install", "remove", "replace"],

@@ -1,0 +1,93 @@
+"""What was signed and has no answer yet: statements signed out of reach of the ledger, and those whose answer was lost.
+
+Both wait in the same place, under the sequence they used. Each is sent as it was signed, so none takes effect twice.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Literal
+
+from cellvow.core.contracts.contract import Message
+from cellvow.core.ledger.outcome import KeptAsClaim
+from cellvow.core.ledger.rejection import NotIncludable, Rejected
+from cellvow.core.ledger.statement import Statement, parse_statement
+from cellvow.core.primitives.encoding import parse_object
+from cellvow.node.engine import Receipted
+from cellvow.node.home import LedgerSession
+from cellvow.workspace.commands import COMMIT_TIMEOUT_S, require_accepted
+from cellvow.workspace.workspace import Signed, Workspace
+
+Fate = Literal["recorded", "rejected", "not_included", "contested"]
+
+
+@dataclass(frozen=True, slots=True)
+class Waiting:
+    """A signed statement without an answer: the types of its messages, and what it is about."""
+
+    sequence: int
+    kid: bytes
+    statement: Statement
+    messages: tuple[str, ...]
+
+    @property
+    def subject(self) -> str:
+        """What its envelope names."""
+        return self.statement.envelope.subject
+
+
+@dataclass(frozen=True, slots=True)
+class Sent:
+    """What became of it; `was_known` where the ledger held it already, from a turn whose answer was lost."""
+
+    waiting: Waiting
+    fate: Fate
+    was_known: bool = False
+    receipted: Receipted | None = None
+    refusal: Rejected | NotIncludable | None = None
+    claim: KeptAsClaim | None = None
+
+
+def sign_offline(workspace: Workspace, message: Message) -> Signed:
+    """Sign a message without reaching the ledger, and keep it until `send_waiting`; it may be applied however late."""
+    return workspace.sign(workspace.chain_id, message, None)
+
+
+def list_waiting(workspace: Workspace) -> list[Waiting]:
+    """What waits, by key, in the order it was signed."""
+    return [
+        _describe(kid, sequence, data)
+        for kid in (workspace.key(name).kid for name in workspace.keystore.names())
+        for sequence, data in workspace.sequences.unresolved(kid)
+    ]
+
+
+def send_waiting(session: LedgerSession, workspace: Workspace) -> Iterator[Sent]:
+    """Send what waits, one after the other; each is forgotten here only once its answer is known.
+
+    Raises what keeps the ledger from answering: what was not answered then still waits.
+    """
+    for waiting in list_waiting(workspace):
+        sent = _send(session, waiting)
+        workspace.sequences.resolve(waiting.kid, waiting.sequence)
+        yield sent
+
+
+def _send(session: LedgerSession, waiting: Waiting) -> Sent:
+    was_known = session.store.statement_of_txid(waiting.statement.envelope.txid) is not None
+    try:
+        receipted = session.submit(waiting.statement.data).result(timeout=COMMIT_TIMEOUT_S)
+    except NotIncludable as refusal:
+        return Sent(waiting, "not_included", refusal=refusal)
+    try:
+        require_accepted(receipted)
+    except Rejected as refusal:
+        return Sent(waiting, "rejected", was_known, receipted, refusal)
+    except KeptAsClaim as claim:
+        return Sent(waiting, "contested", was_known, receipted, claim=claim)
+    return Sent(waiting, "recorded", was_known, receipted)
+
+
+def _describe(kid: bytes, sequence: int, data: bytes) -> Waiting:
+    statement = parse_statement(data)
+    kinds = tuple(str(parse_object(one)["type"]) for one in statement.messages)
+    return Waiting(sequence, kid, statement, kinds)
