@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING
 
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, RevokeAttestation, Standard
 from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, battery_key
-from cellvow.core.contracts.contract import Committed, Message, decode_record
+from cellvow.core.contracts.contract import Committed, Message
 from cellvow.core.contracts.custody import (
     AcceptHandover,
     DeclineHandover,
@@ -58,7 +58,7 @@ from tests.simulation.small_scope.scope import (
     UNITS,
     WAIT_MS,
 )
-from tests.simulation.small_scope.stepping import Move, State
+from tests.simulation.small_scope.stepping import Move, State, decode
 
 if TYPE_CHECKING:
     from cellvow.core.contracts.contract import RecordType
@@ -97,7 +97,7 @@ def _messages(state: State, organisation: str) -> Iterator[Message]:
 
 def _get(state: State, record_type: type[RecordType], key: str) -> RecordType | None:
     value = state.records.get(key)
-    return None if value is None else decode_record(record_type, value)
+    return None if value is None else decode(record_type, value)
 
 
 def _version(state: State, register: str, unit: str) -> int:

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING
 
 from cellvow.core.contracts.attestation import AttestationRecord
 from cellvow.core.contracts.battery import STATUSES, BatteryRecord, battery_key
-from cellvow.core.contracts.contract import Message, decode_record
+from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.custody import (
     AcceptHandover,
     DeclineHandover,
@@ -28,7 +28,7 @@ from cellvow.core.contracts.takeover import (
     takeover_key,
 )
 from tests.simulation.small_scope.scope import AUTHORITY, MAKERS, ORGANISATIONS, ROLES, SUCCESSOR, UNITS
-from tests.simulation.small_scope.stepping import Move, State, Step, take_step
+from tests.simulation.small_scope.stepping import Move, State, Step, decode, take_step
 
 if TYPE_CHECKING:
     from cellvow.core.contracts.contract import RecordType
@@ -46,17 +46,24 @@ def watch(before: State, move: Move, step: Step) -> str | None:
 
 def _get(state: State, record_type: type[RecordType], key: str) -> RecordType | None:
     value = state.records.get(key)
-    return None if value is None else decode_record(record_type, value)
+    return None if value is None else decode(record_type, value)
 
 
 def _all(state: State, record_type: type[RecordType], prefix: str) -> Iterator[RecordType]:
     for key, value in state.records.items():
         if key.startswith(prefix):
-            yield decode_record(record_type, value)
+            yield decode(record_type, value)
+
+
+def _wrote(step: Step, *prefixes: str) -> bool:
+    """Whether a step wrote such records at all."""
+    return any(key.startswith(prefixes) for key in step.written)
 
 
 def _one_party_each(_: State, move: Move, step: Step) -> str | None:
     """Each register of each unit names one member."""
+    if not _wrote(step, "battery/", *(f"{one}/" for one in REGISTERS)):
+        return None
     for unit in ALL:
         if battery_key(unit) not in step.state.records:
             continue
@@ -68,13 +75,12 @@ def _one_party_each(_: State, move: Move, step: Step) -> str | None:
 
 
 def _moved(before: State, step: Step) -> Iterator[tuple[str, str, RegisterRecord, RegisterRecord]]:
-    for unit in ALL:
-        for register in REGISTERS:
-            key = register_key(register, unit)
-            if before.records.get(key) != step.state.records.get(key):
-                old, new = _get(before, RegisterRecord, key), _get(step.state, RegisterRecord, key)
-                if old is not None and new is not None and old.organisation != new.organisation:
-                    yield unit, register, old, new
+    for key in step.written:
+        register, _, unit = key.partition("/")
+        if register in REGISTERS:
+            old, new = _get(before, RegisterRecord, key), _get(step.state, RegisterRecord, key)
+            if old is not None and new is not None and old.organisation != new.organisation:
+                yield unit, register, old, new
 
 
 def _both_sides(before: State, move: Move, step: Step) -> str | None:
@@ -140,6 +146,8 @@ def _waste_answered(before: State, move: Move, step: Step) -> str | None:
 
 def _one_whole(_: State, move: Move, step: Step) -> str | None:
     """No part is in two units, none is in itself, and each part's own record agrees."""
+    if not _wrote(step, "battery/", "part/"):
+        return None
     places: dict[str, list[str]] = {}
     for record in _all(step.state, PartRecord, "part/"):
         if record.state == "installed":
@@ -156,7 +164,8 @@ def _one_whole(_: State, move: Move, step: Step) -> str | None:
 
 def _within_scope(_: State, move: Move, step: Step) -> str | None:
     """Every certificate is within the accreditation of its issuer."""
-    for record in _all(step.state, AttestationRecord, "attestation/"):
+    written = (key for key in step.written if key.startswith("attestation/"))
+    for record in (decode(AttestationRecord, step.state.records[key]) for key in written):
         within = record.organisation == AUTHORITY and all(one.quantity == "capacity" for one in record.results)
         if record.is_certificate and not within:
             return f"a certificate of {record.organisation} outside its scope after {move}"
@@ -165,6 +174,8 @@ def _within_scope(_: State, move: Move, step: Step) -> str | None:
 
 def _dead_is_dead(before: State, move: Move, step: Step) -> str | None:
     """What has ceased stays ceased, and its registers stay; no status leads back."""
+    if not _wrote(step, "battery/", *(f"{one}/" for one in REGISTERS)):
+        return None
     for unit in ALL:
         old = _get(before, BatteryRecord, battery_key(unit))
         new = _get(step.state, BatteryRecord, battery_key(unit))
@@ -185,10 +196,11 @@ def _is_dead(state: State, unit: str) -> bool:
 
 def _born_once(before: State, move: Move, step: Step) -> str | None:
     """A unit is born once, and a claim changes no record but those of disputes."""
-    changed = [key for key, value in step.state.records.items() if before.records.get(key) != value]
     if step.result == "contested":
-        other = [key for key in changed if not key.startswith("disput")]
+        other = [key for key in step.written if not key.startswith("disput")]
         return f"a claim changed {other[0]}: {move}" if other else None
+    if not _wrote(step, "battery/"):
+        return None
     makers = {unit: _get(before, BatteryRecord, battery_key(unit)) for unit in ALL}
     for unit, old in makers.items():
         new = _get(step.state, BatteryRecord, battery_key(unit))
@@ -202,6 +214,8 @@ def _born_once(before: State, move: Move, step: Step) -> str | None:
 def _ways_out(_: State, move: Move, step: Step) -> str | None:
     """Every open offer, dispute and notice can be ended by who began it, and an offer by its addressee too."""
     state = step.state
+    if move.message is not None and not _wrote(step, "offer/", "disput", "takeover/", "battery/"):
+        return None
     for offer in _all(state, OfferRecord, "offer/"):
         if offer.state != "open":
             continue

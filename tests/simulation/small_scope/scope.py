@@ -8,7 +8,7 @@ from cellvow.core.contracts.contract import Message, encode_record
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.part import DescribeModel
 from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation
-from tests.simulation.small_scope.stepping import SOMEWHERE, Move, State, take_step
+from tests.simulation.small_scope.stepping import SOMEWHERE, Move, State, make_state, take_step
 
 MAKER, OPERATOR, AUTHORITY = "maker", "operator", "office"
 ORGANISATIONS = (MAKER, OPERATOR, AUTHORITY)
@@ -42,7 +42,7 @@ def make_scope() -> State:
         provenance=SOMEWHERE, organisation=AUTHORITY, root="a0" * 32, rows=1, kind="measurement", anchored_ms=1
     )
     records[anchor_key(AUTHORITY, "a0" * 32)] = encode_record(anchored)
-    state = State(records, BEGIN_MS)
+    state = make_state(records, BEGIN_MS)
     for organisation, message in _births():
         step = take_step(state, Move(organisation, message))
         if step.result != "accepted":
