@@ -11,6 +11,7 @@ from cellvow.cli import (
     attestations,
     batteries,
     bundles,
+    exports,
     founding,
     grants,
     handovers,
@@ -36,7 +37,7 @@ _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" f
 
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
-    *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
+    *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
 """The commands in the order a newcomer meets them."""
@@ -87,6 +88,7 @@ add_passport(app)
 add_verdict(app)
 app.add_typer(grants.app, name="grant")
 app.add_typer(bundles.app, name="bundle")
+app.add_typer(exports.app, name="export")
 add_verify(app)
 app.add_typer(rows.app, name="row")
 add_serve(app)
