@@ -1,4 +1,4 @@
-"""`cellvow export` at the border: a maker, a laboratory, an exporter and an importer, who verifies with nothing else."""
+"""`cellvow export` at the border: maker, laboratory, exporter, and an importer who has nothing but the file."""
 
 from __future__ import annotations
 

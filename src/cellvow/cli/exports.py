@@ -183,11 +183,12 @@ def _require_complete(package: "Package") -> None:
 def _describe(package: "Package") -> list[str | Table]:
     """What a package says, answer first."""
     from cellvow.verify import describe_time
-    from cellvow.workspace.export_sheet import TITLES, describe_paper, describe_register
+    from cellvow.workspace.export_sheet import TITLES, describe_disputes, describe_paper, describe_register
 
     index, as_of = package.index, _map(package.index["as_of"])
     lines: list[str | Table] = [f"Battery {index['battery']}, as of {describe_time(int(str(as_of['time_ms'])))}"]
     lines += [f"  {_lack(one)}" for one in package.missing]
+    lines += [f"  {one}" for one in describe_disputes(index)]
     for one in _maps(index["registers"]):
         lines.append(f"  {one['register']:<15} {describe_register(one)}")
     for paper in _maps(index["papers"]):

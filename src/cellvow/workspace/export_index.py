@@ -87,6 +87,7 @@ def derive_index(components: Iterable[Component]) -> dict[str, Json]:
     return {
         "as_of": {"leaves": first.size, "time_ms": first.state_time_ms},
         "battery": battery,
+        "disputes": _disputes(records, battery),
         "format": FORMAT,
         "ledger": {"chain_id": first.chain_id, "genesis": genesis_digest(parse_bundle(ordered[0].data).genesis).hex()},
         "missing": [_missing(paper, papers) for paper in PAPERS if not _is_there(paper, papers)],
@@ -131,9 +132,17 @@ def _registers(components: list[Component], records: Mapping[str, Json], battery
                 "organisation": organisation,
                 "register": register,
                 "since_ms": _whole(record.get("since_ms")),
+                "suspect": origin.verified.suspect or (offer is not None and offer.verified.suspect),
             }
         )
     return found
+
+
+def _disputes(records: Mapping[str, Json], battery: str) -> list[Json]:
+    """The disputes over the unit that its record names, where the package shows it; of none it proves nothing."""
+    named = _member(records.get(f"disputes/{battery}")).get("disputes")
+    names = [_member(one) for one in named] if isinstance(named, list) else []
+    return [f"{_word(one.get('organisation'))}/{_word(one.get('reference'))}" for one in names]
 
 
 def _offer(components: list[Component], origin: Component, register: str, battery: str) -> Component | None:

@@ -12,6 +12,7 @@ from cellvow.core.contracts.attestation import ISSUED
 from cellvow.core.contracts.battery import BatteryRecord, battery_key, model_key
 from cellvow.core.contracts.contract import RecordType, decode_record
 from cellvow.core.contracts.custody import AcceptHandover, OfferHandover
+from cellvow.core.contracts.dispute_file import unit_disputes_key
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.ledger.checkpoint import SignatureCheck
@@ -40,9 +41,9 @@ from cellvow.workspace.export_index import (
 )
 from cellvow.workspace.export_sheet import README, draw_sheet
 from cellvow.workspace.passports import Opened, PassportReader
+from cellvow.workspace.sharing import BUNDLE_SUFFIX, attestation_in
 
 INDEX, SHEET, README_FILE = "index.json", "passport.html", "README.txt"
-BUNDLE_SUFFIX = ".cvb"
 Named = tuple[str, str]
 """(organisation, reference) of an attestation or a verdict."""
 
@@ -171,7 +172,7 @@ def _records_of(opened: Opened, battery: str, registers: Sequence[RegisterRecord
     unit = _read(opened, BatteryRecord, battery_key(battery))
     named = [organisation_key(one.organisation) for one in registers]
     keys = [register_key(register, battery) for register in REGISTERS]
-    return [*keys, battery_key(battery), model_key(unit.gtin), *dict.fromkeys(named)]
+    return [*keys, battery_key(battery), model_key(unit.gtin), unit_disputes_key(battery), *dict.fromkeys(named)]
 
 
 def _offer_before(opened: Opened, place: tuple[str, int]) -> tuple[str, int] | None:
@@ -215,7 +216,20 @@ def _find_attested(opened: Opened, paper: str, wish: Wish) -> tuple[str, int, st
     if not fitting:
         return None
     best = max(fitting, key=lambda one: (one.state == ISSUED, one.source.time_ms, one.tested_until_ms))
-    return best.source.statement, best.source.index, best.source.organisation
+    return _find_issue(opened, best)
+
+
+def _find_issue(opened: Opened, attested: Attested) -> tuple[str, int, str]:
+    """The last statement that says what the attestation says: a revocation, which its record stems from, says nothing.
+
+    Shown beside the record as it stands, it is known for revoked.
+    """
+    name = (attested.source.organisation, attested.reference)
+    said = [(one, attestation_in(one.message)) for one in reversed(opened.recorded)]
+    found = next((one for one, it in said if it is not None and (one.organisation, it.reference) == name), None)
+    if found is None:
+        fail(f"attestation {'/'.join(name)} is in the passport, and nobody issued it")
+    return found.statement, found.index, found.organisation
 
 
 def _fits(opened: Opened, one: Attested, paper: str) -> bool:

@@ -58,7 +58,11 @@ forge a package could forge those as well. Get the verifier from where the
 software comes from, and trust.json from somebody you know: it names the ledger
 and the keys that vouch for it.
 
-"missing" means: not in this package, or not to be relied on any more. Whether
+"missing" means: not in this package, or not to be relied on any more. What
+whoever made it kept out, a package cannot show: no paper beside these, and no
+dispute that it does not name. What happened after its moment it cannot know.
+
+Whether
 a rule of transport is met is for the consignor to say: the package holds what
 was signed, by whom, how it came about (measured, estimated, simulated or
 declared) and how old it was.
@@ -79,6 +83,7 @@ def draw_sheet(index: Mapping[str, Json]) -> str:
         f"<h1>Battery {_text(index['battery'])}</h1>",
         f"<p>As of {_text(moment)}, ledger {_text(ledger['chain_id'])}, {_text(as_of['leaves'])} leaves.</p>",
         "<p>This page proves nothing by itself: <code>cellvow export verify</code> holds it against the proofs.</p>",
+        *(f'<p class="lack"><b>{_text(one)}</b></p>' for one in describe_disputes(index)),
         *(["<h2>Missing</h2>", *lacks] if lacks else []),
         "<h2>Who holds, owns and answers</h2>",
         _table(registers),
@@ -116,7 +121,16 @@ def describe_register(register: Mapping[str, Json]) -> str:
     signed = "signed at its registration"
     if register["offer"] is not None:
         signed = f"signed by both sides: {register['offered_by']} offered, {register['accepted_by']} accepted"
-    return f"{register['name']} ({register['organisation']}) since {since}, {signed}"
+    beware = "; beware, a signer's key is suspect" if register["suspect"] else ""
+    return f"{register['name']} ({register['organisation']}) since {since}, {signed}{beware}"
+
+
+def describe_disputes(index: Mapping[str, Json]) -> list[str]:
+    """One sentence where the unit's record names disputes, else nothing."""
+    named = index["disputes"]
+    if not isinstance(named, list) or not named:
+        return []
+    return [f"Disputed: {', '.join(str(one) for one in named)}; `cellvow dispute show` has the file"]
 
 
 def _describe_attestation(paper: Mapping[str, Json]) -> list[tuple[str, str]]:

@@ -22,7 +22,9 @@ from cellvow.workspace.export_archive import (
 
 MEMBERS = {"README.txt": b"read me", "certificate.cvb": b"\x00proof", "index.json": b"{}"}
 GOLDEN = "e68a709e56ed9d31e73061bf7f78fcc232eba61f62aa4f74536084630e189f32"
-NAMES = st.from_regex(r"[A-Za-z0-9_]{1,12}\.(cvb|html|json|txt)", fullmatch=True)
+NAMES = st.builds(
+    "{}.{}".format, st.text("abcXYZ019_", min_size=1, max_size=8), st.sampled_from(("cvb", "html", "json", "txt"))
+)
 
 
 def zipped(

@@ -18,7 +18,7 @@ UNITS = {
     "state_of_health_first": "permille",
     "state_of_health_resistance": "permille",
 }
-"""Quantity -> unit of its scaled integer. A quantity joins with the first evidence, or the first paper, that states it."""
+"""Quantity -> unit of its scaled integer. One joins with the first evidence, or paper, that states it."""
 
 DOCUMENTS = ("test_summary",)
 """What an attestation can say by the digest of a document instead of a number."""
