@@ -62,10 +62,9 @@ and the keys that vouch for it.
 whoever made it kept out, a package cannot show: no paper beside these, and no
 dispute that it does not name. What happened after its moment it cannot know.
 
-Whether
-a rule of transport is met is for the consignor to say: the package holds what
-was signed, by whom, how it came about (measured, estimated, simulated or
-declared) and how old it was.
+Whether a rule of transport is met is for the consignor to say: the package
+holds what was signed, by whom, how it came about (measured, estimated,
+simulated or declared) and how old it was.
 """
 """The text beside every package."""
 
