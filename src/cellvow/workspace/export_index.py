@@ -267,8 +267,9 @@ def _unit(records: Mapping[str, Json], battery: str) -> dict[str, Json]:
     _require(bool(record) and bool(model), "it does not show what the unit is")
     facts: dict[str, Json] = {name: model.get(name) for name in ("category", "chemistry", "mass_g", "model")}
     facts |= {name: model.get(name) for name in ("nominal_voltage_mv", "rated_capacity_mah")}
-    maker = str(record.get("organisation"))
-    return {**facts, "maker": maker, "manufactured_on": record.get("manufactured_on"), "status": record.get("status")}
+    maker = _word(record.get("organisation"))
+    facts |= {name: record.get(name) for name in ("manufactured_on", "status")}
+    return {**facts, "maker": maker, "maker_name": _name(records, maker)}
 
 
 def _disclosed(field: Json) -> dict[str, Json]:

@@ -170,7 +170,7 @@ def _registers(opened: Opened, battery: str) -> dict[str, bytes]:
 def _records_of(opened: Opened, battery: str, registers: Sequence[RegisterRecord]) -> list[str]:
     """What the first of the bundles proves: what the unit is, and who stands in its registers by which name."""
     unit = _read(opened, BatteryRecord, battery_key(battery))
-    named = [organisation_key(one.organisation) for one in registers]
+    named = [organisation_key(one) for one in (unit.organisation, *(register.organisation for register in registers))]
     keys = [register_key(register, battery) for register in REGISTERS]
     return [*keys, battery_key(battery), model_key(unit.gtin), unit_disputes_key(battery), *dict.fromkeys(named)]
 

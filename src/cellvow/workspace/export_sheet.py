@@ -4,6 +4,7 @@ from collections.abc import Iterable, Mapping
 from html import escape
 
 from cellvow.core.primitives.encoding import Json
+from cellvow.core.primitives.quantity import UNITS
 from cellvow.verify import describe_time
 
 TITLES = {
@@ -14,23 +15,34 @@ TITLES = {
 }
 """What each paper of a package is called."""
 _REGISTERS = {"custody": "Holds it", "ownership": "Owns it", "responsibility": "Answers for it"}
-_UNITS = {
+_AMOUNTS = {
     "mass_g": ("g", "Mass"),
     "nominal_voltage_mv": ("mV", "Nominal voltage"),
     "rated_capacity_mah": ("mAh", "Rated capacity"),
 }
+_SHOWN = {
+    "g": ("kg", 3),
+    "mAh": ("Ah", 3),
+    "mV": ("V", 3),
+    "mWh": ("Wh", 3),
+    "permille": ("%", 1),
+    "ppm": ("%", 4),
+    "uohm": ("mOhm", 3),
+}
+"""Unit of a scaled integer -> the unit people read, and by how many decimal places the point moves."""
 _FACTS = {
     "model": "Model",
     "category": "Category",
     "chemistry": "Chemistry",
-    "maker": "Made by",
+    "maker_name": "Made by",
     "manufactured_on": "Made on",
     "status": "Status",
 }
 _STYLE = (
     "body{font:1rem/1.5 system-ui,sans-serif;max-width:46rem;margin:2rem auto;padding:0 1rem}"
-    "table{border-collapse:collapse;width:100%}th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;"
-    "border-bottom:1px solid #999;overflow-wrap:anywhere}th{width:14rem}"
+    "h1,p{overflow-wrap:anywhere}table{border-collapse:collapse;width:100%;table-layout:fixed}"
+    "th,td{text-align:left;vertical-align:top;padding:.25rem .5rem;border-bottom:1px solid #999;overflow-wrap:anywhere}"
+    "th{width:34%}"
     ".lack{border-left:.3rem solid;padding-left:.7rem}@media(prefers-color-scheme:dark)"
     "{body{background:#111;color:#eee}}"
 )
@@ -73,7 +85,7 @@ def draw_sheet(index: Mapping[str, Json]) -> str:
     """The page: no scripts, nothing from elsewhere. Every text of others is escaped and kept to its place."""
     unit, as_of, ledger = _map(index["unit"]), _map(index["as_of"]), _map(index["ledger"])
     rows = [(label, _text(unit.get(name))) for name, label in _FACTS.items()]
-    rows += [(label, _text(f"{unit.get(name)} {sign}")) for name, (sign, label) in _UNITS.items()]
+    rows += [(label, _text(_amount(unit.get(name), sign))) for name, (sign, label) in _AMOUNTS.items()]
     registers = [(_REGISTERS[str(one["register"])], _register(one)) for one in _maps(index["registers"])]
     papers = [_draw_paper(one) for one in _maps(index["papers"])]
     lacks = [_draw_lack(one) for one in _maps(index["missing"])]
@@ -107,7 +119,7 @@ def describe_paper(paper: Mapping[str, Json]) -> list[tuple[str, str]]:
         ("Number", str(paper["reference"])),
     ]
     if "verdict" in paper:
-        rows += [("Verdict", str(paper["verdict"])), ("On the day", str(paper["as_of"]))]
+        rows += [("Verdict", _spoken(paper["verdict"])), ("On the day", str(paper["as_of"]))]
     else:
         rows += _describe_attestation(paper)
     rows += [("Shown value", _value(one)) for one in _maps(paper["disclosed"])]
@@ -142,20 +154,36 @@ def _describe_attestation(paper: Mapping[str, Json]) -> list[tuple[str, str]]:
     rows += [("Signed for", _predicate(one)) for one in _maps(paper["predicates"])]
     quantities = paper["quantities"]
     if isinstance(quantities, list):
-        rows.append(("Is about", ", ".join(str(one) for one in quantities)))
+        rows.append(("Is about", ", ".join(_spoken(one) for one in quantities)))
     return rows
 
 
 def _predicate(one: Mapping[str, Json]) -> str:
-    return f"{one.get('quantity')} {str(one.get('comparison')).replace('_', ' ')} {one.get('threshold')}"
+    threshold = _amount(one.get("threshold"), UNITS.get(str(one.get("quantity"))))
+    return f"{_spoken(one.get('quantity'))} {_spoken(one.get('comparison'))} {threshold}"
 
 
 def _value(one: Mapping[str, Json]) -> str:
+    quantity, unit = _spoken(one.get("quantity")), one.get("unit")
     if "value" not in one:
-        digest = f", document {one['sha256']}" if "sha256" in one else ""
-        return f"{one.get('quantity')}{digest}"
-    bounds = f", from {one['low']} to {one['high']}" if "low" in one and "high" in one else ""
-    return f"{one.get('quantity')} {one['value']} {one.get('unit', '')}{bounds}"
+        return f"{quantity}, document {one['sha256']}" if "sha256" in one else quantity
+    bounds = ""
+    if "low" in one and "high" in one:
+        bounds = f", from {_amount(one['low'], unit)} to {_amount(one['high'], unit)}"
+    return f"{quantity} {_amount(one['value'], unit)}{bounds}"
+
+
+def _amount(value: Json, unit: Json) -> str:
+    """A scaled integer in the unit people read, exact: 280 permille are 28.0 %."""
+    shown, places = _SHOWN.get(str(unit), ("" if unit is None else str(unit), 0))
+    if not isinstance(value, int) or not places:
+        return f"{value} {shown}".rstrip()
+    sign, digits = "-" if value < 0 else "", f"{abs(value):0{places + 1}}"
+    return f"{sign}{digits[:-places]}.{digits[-places:]} {shown}"
+
+
+def _spoken(word: Json) -> str:
+    return str(word).replace("_", " ")
 
 
 def _register(one: Mapping[str, Json]) -> str:
