@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from cellvow.core.primitives.encoding import Json
     from cellvow.workspace.export_package import Package, Wish
 
-app = make_app("A battery's papers for a border as one file with its proofs: make, verify, show.")
+app = make_app("Papers for a border, with proofs, as one file.")
 PackageArgument = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An export package (.cvx).")
 ]
@@ -110,9 +110,9 @@ class ToVerify(Options):
     ),
 )
 def verify(options: ToVerify) -> Answer:
-    """Check a package offline: every proof, and that all else says what they say.
+    """Check a package offline, each of its proofs.
 
-    Needs no network and no ledger. Without --trust it is consistent, and anchored to nothing.
+    It also checks that all else in it says what these say. Needs no network and no ledger. Without --trust it is consistent, and anchored to nothing.
     """
     from cellvow.core.primitives.limits import TRUST_BYTES_MAX
     from cellvow.core.primitives.signature import is_valid, require_sound_library

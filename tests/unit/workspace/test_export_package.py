@@ -39,9 +39,8 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-SUMMARY = {"bytes": 10, "quantity": "test_summary", "sha256": "ab" * 32}
-CHARGE = {"quantity": "state_of_charge", "unit": "permille", "value": 280, "class": "measured"}
-HEALTH = {"quantity": "state_of_health", "unit": "permille", "value": 960}
+SUMMARY: dict[str, Json] = {"bytes": 10, "quantity": "test_summary", "sha256": "ab" * 32}
+CHARGE: dict[str, Json] = {"quantity": "state_of_charge", "unit": "permille", "value": 280, "class": "measured"}
 PINNED = "6309085ac2b7aa7f05625f9dc470e5de1e4984f4f3a241aaa6db3520561008a9"
 OTHER = BATTERY[:-1] + "2"
 REGISTERS = ("custody", "ownership", "responsibility")
