@@ -83,7 +83,7 @@ class ToAttest(WorkspaceOptions):
     ),
 )
 def issue(options: ToAttest) -> Answer:
-    """Attest to every result of an import, declare values, commit to documents.
+    """Attest to an import, declare values, commit to documents.
 
     Values stay in your vault; the ledger gets salted commitments and, if you say so, public predicates. Units of
     --declare and --predicate: capacity mAh, energy mWh, resistance_10s uohm, state_of_charge and state_of_health
