@@ -112,7 +112,8 @@ class ToVerify(Options):
 def verify(options: ToVerify) -> Answer:
     """Check a package offline, each of its proofs.
 
-    It also checks that all else in it says what these say. Needs no network and no ledger. Without --trust it is consistent, and anchored to nothing.
+    It also checks that all else in it says what these say. Needs no network and no
+    ledger. Without --trust it is consistent, and anchored to nothing.
     """
     from cellvow.core.primitives.limits import TRUST_BYTES_MAX
     from cellvow.core.primitives.signature import is_valid, require_sound_library
