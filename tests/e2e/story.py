@@ -8,7 +8,7 @@ import shutil
 import sys
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from typer.testing import CliRunner
 
@@ -17,6 +17,9 @@ from cellvow.cli import app
 from cellvow.core.primitives.quantity import UNITS
 from tests.unit.evidence.sheets import full_test
 
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
 BATTERY = "01/09506000134376/21/PACK-0001"
 GTIN = "09506000134376"
 ORIGIN = "story.example/log"
@@ -24,6 +27,7 @@ STANDARD = "cellvow:dc-discharge:1"
 SCOPE = f"{STANDARD}:{','.join((*UNITS, 'discharge_curve'))}:2999-12-31"
 MODEL = ("--category", "ev", "--name", "Pouch 10", "--chemistry", "LMO-graphite", "--rated-ah", "10.5")
 LIMITS = ("--voltage-mv", "3000", "3750", "4200", "--mass-g", "800")
+ROLES = {"maker": ("manufacturer",), "lab": ("laboratory", "--accreditation", SCOPE), "buyer": ("buyer",)}
 RUNNER = CliRunner()
 CELLVOW = [sys.executable, "-c", "from cellvow.cli import main; main()"]
 ENVIRON = {**os.environ, "PYTHONPATH": str(Path(cellvow.__file__).parents[1])}
@@ -65,9 +69,8 @@ class Story:
         return self.said[name]
 
 
-def found(story: Story) -> None:
-    """Three organisations, a ledger, a witness."""
-    roles = {"maker": ("manufacturer",), "lab": ("laboratory", "--accreditation", SCOPE), "buyer": ("buyer",)}
+def found(story: Story, roles: Mapping[str, tuple[str, ...]] = ROLES) -> None:
+    """Three organisations or others, a ledger, a witness."""
     for name, (role, *more) in roles.items():
         naming = ("--organisation", name, "--name", f"The {name}", "--role", role)
         story.tell(f"workspace {name}", "init", "workspace", name, *naming, *more)

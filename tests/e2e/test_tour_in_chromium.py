@@ -168,8 +168,8 @@ def test_the_picture_follows_the_line(browser: Browser, site: str, width: int) -
             assert sorted(down) == down
             assert 1 == len({round(one) for one in across})
         else:
-            assert sorted(across[:5]) == across[:5]
-            assert sorted(across[5:], reverse=True) == across[5:]
+            assert sorted(across[:6]) == across[:6]
+            assert sorted(across[6:], reverse=True) == across[6:]
             assert 2 == len({round(one) for one in down})
 
 

@@ -1,4 +1,4 @@
-"""What the desk gives out: the paper of an attestation and the label of a battery, each as page and PDF."""
+"""What the desk gives out: the paper of an attestation, the label of a battery, and its package for a border."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -17,6 +17,7 @@ from cellvow.web import Problem, bundle_file_name
 from cellvow.web.desk_documents import draw_label, set_certificate, set_label
 from cellvow.web.desk_pages import DESK, curve_of_paper
 from cellvow.workspace.desk import Paper
+from cellvow.workspace.export_archive import MEDIA_TYPE, SUFFIX
 
 _DIGEST = re.compile(r"[0-9a-f]{64}\Z")
 PDF, SVG = "application/pdf", "image/svg+xml"
@@ -38,9 +39,13 @@ class PaperSource(Protocol):
         """A battery, or None."""
         ...
 
+    def package(self, battery: str, *, opens_values: bool) -> bytes | None:
+        """The export package of a battery, or None; with every value that is known, or with none."""
+        ...
+
 
 class PaperPages:
-    """Certificates and labels. `origin` is what their codes lead to, else the address a client used."""
+    """Certificates, labels and packages. `origin` is what their codes lead to, else the address a client used."""
 
     def __init__(self, source: PaperSource, door: Door, origin: str | None = None) -> None:
         self._source = source
@@ -57,6 +62,7 @@ class PaperPages:
             (f"{label}/label.pdf", self.label_pdf),
             (f"{label}/label.svg", self.label_svg),
             (label, self.label),
+            (f"{DESK}/exports/{BATTERY_PATH}/package.cvx", self.package),
         ):
             router.add_api_route(path, endpoint, methods=["GET", "HEAD"], response_model=None)
         return router
@@ -109,6 +115,16 @@ class PaperPages:
         link = self._link(request, passport.battery)
         made = set_label(passport, link, choose_language(request), self._source.clock())
         return send_file(made, f"{passport.serial}-label.pdf", PDF)
+
+    def package(self, request: Request, gtin: str, serial: str) -> Response:
+        """The export package; `?values=known` opens in it what this organisation knows."""
+        self._door.require_session(request)
+        battery = parse_battery(f"01/{gtin}/21/{serial}")
+        opens_values = request.query_params.get("values") == "known"
+        made = self._source.package(battery, opens_values=opens_values)
+        if made is None:
+            raise Refusal(Problem.NOT_A_BATTERY)
+        return send_file(made, f"{battery[21:]}{SUFFIX}", MEDIA_TYPE)
 
     def _paper(self, request: Request, statement: str) -> Paper:
         self._door.require_session(request)

@@ -12,6 +12,7 @@ from cellvow.cli import (
     batteries,
     bundles,
     disputes,
+    exports,
     founding,
     grants,
     handovers,
@@ -44,6 +45,8 @@ STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
 """The commands in the order a newcomer meets them."""
@@ -99,6 +102,7 @@ add_passport(app)
 add_verdict(app)
 app.add_typer(grants.app, name="grant")
 app.add_typer(bundles.app, name="bundle")
+app.add_typer(exports.app, name="export")
 add_verify(app)
 app.add_typer(rows.app, name="row")
 add_serve(app)

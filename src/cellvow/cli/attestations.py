@@ -14,6 +14,7 @@ from cellvow.cli.parsing import (
     Threshold,
     parse_battery,
     parse_declaration,
+    parse_document_file,
     parse_last_moment,
     parse_standard,
     parse_threshold,
@@ -49,6 +50,10 @@ class ToAttest(WorkspaceOptions):
         list[str],
         typer.Option(metavar="QUANTITY=NUMBER", help="A value to declare, in whole units; nobody measured it."),
     ] = dataclasses.field(default_factory=list)
+    document: Annotated[
+        list[str],
+        typer.Option(metavar="KIND=FILE", help="A document to commit to by its digest, as test_summary=summary.pdf."),
+    ] = dataclasses.field(default_factory=list)
     certificate: Annotated[
         bool, typer.Option("--certificate", help="A certificate under your accreditation; needs --standard.")
     ] = False
@@ -71,16 +76,21 @@ class ToAttest(WorkspaceOptions):
             "--certificate --standard cellvow:dc-discharge:1 --predicate 'capacity>=26000' --workspace lab"
         ),
         "cellvow attest 01/09506000134376/21/PACK-0001 --declare state_of_health=960 --reference DECL-1 -w maker",
+        (
+            "cellvow attest 01/09506000134376/21/PACK-0001 --document test_summary=summary.pdf "
+            "--standard 'UN 38.3:Rev.8' --reference TS-2026-17 -w maker"
+        ),
     ),
 )
 def issue(options: ToAttest) -> Answer:
-    """Attest to every result of an import, or declare values.
+    """Attest to an import, declare values, commit to documents.
 
     Values stay in your vault; the ledger gets salted commitments and, if you say so, public predicates. Units of
-    --declare and --predicate: capacity mAh, energy mWh, resistance_10s uohm, state_of_health permille.
+    --declare and --predicate: capacity mAh, energy mWh, resistance_10s uohm, state_of_charge and state_of_health
+    permille. Of a document the vault keeps the digest; keep the document itself.
     """
-    if bool(options.declare) is (options.imported is not None):
-        raise WrongUsage("give either --from NUMBER or --declare QUANTITY=NUMBER")
+    if bool(options.declare or options.document) is (options.imported is not None):
+        raise WrongUsage("give either --from NUMBER, or --declare QUANTITY=NUMBER and --document KIND=FILE")
     battery = parse_battery(options.battery)
     thresholds = [parse_threshold(text) for text in options.predicate]
     act = _act_on_import if options.imported is not None else _act_on_declarations
@@ -189,11 +199,14 @@ def _act_on_declarations(
 ) -> "Receipted":
     from cellvow.core.contracts.attestation import Method
     from cellvow.workspace import commands
+    from cellvow.workspace.documents import digest_document
 
     declarations = []
+    documents = [parse_document_file(text) for text in options.document]
     for text in options.declare:
         quantity, unit, value = parse_declaration(text)
         declarations.append(commands.Declaration(quantity, {"quantity": quantity, "unit": unit, "value": value}))
+    declarations += [commands.Declaration(kind, digest_document(kind, path)) for kind, path in documents]
     predicates = supported_predicates(thresholds, [one.document for one in declarations])
     certification = _certification(options, predicates)
     moment = max(session.engine.head.time_ms, 1)

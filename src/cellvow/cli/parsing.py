@@ -3,11 +3,12 @@
 import re
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
 from typing import TYPE_CHECKING
 
 from cellvow.cli.failures import WrongUsage
 from cellvow.core.primitives.identifier import BatteryId, parse_battery_id
-from cellvow.core.primitives.quantity import UNITS
+from cellvow.core.primitives.quantity import DOCUMENTS, UNITS
 
 if TYPE_CHECKING:
     from cellvow.core.ledger.genesis import Accreditation
@@ -107,6 +108,17 @@ def parse_declaration(text: str) -> tuple[str, str, int]:
         known = ", ".join(f"{quantity} ({unit})" for quantity, unit in UNITS.items())
         raise WrongUsage(f"{match[1]} is not a quantity of this version; known are {known}")
     return match[1], UNITS[match[1]], int(match[2])
+
+
+def parse_document_file(text: str) -> tuple[str, Path]:
+    """(kind, file) of `KIND=FILE`."""
+    kind, _, file = text.partition("=")
+    if kind not in DOCUMENTS or not file:
+        raise WrongUsage(f"{text[:60]!r} is not a document: write KIND=FILE; known kinds are {', '.join(DOCUMENTS)}")
+    path = Path(file)
+    if not path.is_file():
+        raise WrongUsage(f"{file} is not a file")
+    return kind, path
 
 
 def parse_statement_digest(text: str) -> bytes:

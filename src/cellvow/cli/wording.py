@@ -12,10 +12,12 @@ NAMES = {
     "discharge_curve": "Discharge curve",
     "energy": "Energy",
     "resistance_10s": "Resistance after 10 s",
+    "state_of_charge": "State of charge",
     "state_of_health": "State of health",
     "state_of_health_energy": "Health by energy",
     "state_of_health_first": "Health against the first discharge",
     "state_of_health_resistance": "Health by resistance",
+    "test_summary": "Test summary",
 }
 
 

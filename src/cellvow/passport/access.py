@@ -10,6 +10,7 @@
 | bundles of statements whose every field is the world's or a commitment | yes | yes | yes |
 | bundles of other statements | - | - | yes |
 | in a bundle, the values behind commitments | - | health | yes |
+| the export package: all of these in one file | - | - | yes |
 """
 
 from collections.abc import Iterator
@@ -52,6 +53,11 @@ def may_take_bundle(message: Message, reader: Reader) -> bool:
     no grant reaches what members alone may see.
     """
     return reader.audience is Audience.OWNER or is_open(type(message))
+
+
+def may_take_package(reader: Reader) -> bool:
+    """Whether this reader may have the export package: it holds hand-overs and verdicts, which are the members'."""
+    return reader.audience is Audience.OWNER
 
 
 @cache

@@ -16,6 +16,7 @@ from cellvow.web import answers
 from cellvow.web.catalogue import clean_foreign
 from cellvow.web.vocabulary import CURVE_QUANTITY
 from cellvow.web.wording import Wording
+from cellvow.workspace.export_index import STATE_OF_CHARGE_QUANTITY, UN38_3_STANDARD
 
 _DECLARED, _SIMULATED, _ISSUED = "declared", "simulated", "issued"
 _ACCEPTED = "HandoverAccepted"
@@ -118,6 +119,43 @@ def _sold(passport: Passport, wording: Wording) -> Answer:
     return Answer(State.ANSWERED, tuple(said), first.source)
 
 
+def _exported(passport: Passport, wording: Wording) -> Answer:
+    """Which papers an export package of it would hold now, and which it would say are missing."""
+    text = wording.catalogue.text
+    if not passport.shows_health:
+        return Answer(State.WITHHELD, (text("tour.exported.withheld"),))
+    papers = _transport_papers(passport)
+    held = [text(key) for key, paper in papers.items() if paper is not None]
+    lacking = [text(key) for key, paper in papers.items() if paper is None]
+    said = [text("tour.exported.holds", papers=_join(held))] if held else []
+    charge = papers["tour.exported.charge"]
+    if charge is not None:
+        age = wording.age(charge.tested_until_ms, passport.anchoring.time_ms)
+        kind = wording.catalogue.term("class", charge.evidence_class)
+        said.append(text("tour.exported.charge_is", kind=kind, age=age, about=_about(charge, wording)))
+    said += [text("tour.exported.lacks", papers=_join(lacking))] if lacking else []
+    said.append(text("tour.exported.make"))
+    newest = max((one for one in papers.values() if one), key=lambda one: one.source.height, default=None)
+    return Answer(State.ANSWERED if held else State.OPEN, tuple(said), None if newest is None else newest.source)
+
+
+def _transport_papers(passport: Passport) -> dict[str, Attested | None]:
+    """What the papers of a transport are called here, and the newest of each that is in force."""
+    in_force = [one for one in reversed(passport.attestations) if one.state == _ISSUED]
+    references = [one for one in in_force if one.standard == UN38_3_STANDARD]
+    charges = [one for one in in_force if STATE_OF_CHARGE_QUANTITY in answers.quantities(one)]
+    certificates = [one for one in in_force if one.is_certificate and one not in (*references, *charges)]
+    return {
+        "tour.exported.certificate": next(iter(certificates), None),
+        "tour.exported.reference": next(iter(references), None),
+        "tour.exported.charge": next(iter(charges), None),
+    }
+
+
+def _join(words: list[Markup]) -> Markup:
+    return Markup(", ").join(words)
+
+
 def _border(passport: Passport, wording: Wording) -> Answer:
     """Whether the last certificate still stands, which a rule of the reader's own then judges."""
     test, text = _leading_test(passport), wording.catalogue.text
@@ -171,6 +209,7 @@ STOPS = (
     Stop("made", _made),
     Stop("tested", _tested),
     Stop("sold", _sold),
+    Stop("exported", _exported),
     Stop("border", _border, "/{battery}/verdict"),
     Stop("driven"),
     Stop("serviced"),

@@ -2,7 +2,7 @@
 
 from cellvow.core.contracts.battery import CATEGORIES, STATUSES
 from cellvow.core.contracts.register import REGISTERS
-from cellvow.core.primitives.quantity import CLASSES, UNITS
+from cellvow.core.primitives.quantity import CLASSES, DOCUMENTS, UNITS
 from cellvow.web.desk_words import DESK_WORDS
 from cellvow.web.network_words import NETWORK_WORDS
 from cellvow.web.verdict_vocabulary import VERDICT_WORDS
@@ -118,7 +118,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "message": MESSAGES,
     "note": ("one_demo",),
     "predicate": ("at_least", "at_most"),
-    "quantity": (*UNITS, CURVE_QUANTITY),
+    "quantity": (*UNITS, CURVE_QUANTITY, *DOCUMENTS),
     "register": REGISTERS,
     "registers": REGISTERS,
     "stage": ("materials", "cells", "birth", "test", "handover", "use", "service", "second_life", "end"),

@@ -21,6 +21,7 @@ from cellvow.workspace.desk_handovers import Handovers, Standing
 from cellvow.workspace.desk_jobs import ImportJobs, JobSeen
 from cellvow.workspace.desk_records import DeskRecords, ImportRecord
 from cellvow.workspace.desk_signing import Signer
+from cellvow.workspace.export_package import Wish, make_package
 from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
@@ -149,6 +150,12 @@ class Desk:
     def bundle(self, battery: str, statement: str) -> bytes | None:
         """The proof of a statement about a battery, with every value this organisation knows."""
         return self._reader.bundle(battery, statement, 0, Audience.OWNER)
+
+    def package(self, battery: str, *, opens_values: bool) -> bytes | None:
+        """The export package with every value this organisation knows, or with none; None for an unknown battery."""
+        if self.passport(battery) is None:
+            return None
+        return make_package(self._reader, battery, Wish(disclose=None if opens_values else ())).data
 
     @contextmanager
     def write(self) -> Iterator[LedgerSession]:

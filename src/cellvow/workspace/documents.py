@@ -1,12 +1,24 @@
-"""PDF documents from a Typst source of ours and the texts of one paper: no network, no fonts but those built in."""
+"""Documents: PDF from a Typst source of ours and the texts of one paper, and the digests of other people's.
 
+No network, no fonts but those built in.
+"""
+
+import hashlib
 import json
 from collections.abc import Mapping
+from pathlib import Path
 
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
 
 PDF_BYTES_MAX = 5_000_000
+
+
+def digest_document(kind: str, path: Path) -> dict[str, Json]:
+    """What is committed to of a document: its kind, its SHA-256 and its length, never its content or its name."""
+    with path.open("rb") as file:
+        digest = hashlib.file_digest(file, "sha256")
+        return {"bytes": file.tell(), "quantity": kind, "sha256": digest.hexdigest()}
 
 
 def compile_pdf(source: str, texts: Mapping[str, Json], made_ms: int) -> bytes:

@@ -1,8 +1,10 @@
 """Passports from a ledger on disk: as a stranger, a purchaser or the workspace's organisation sees them."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 
+from cellvow.core.contracts.acceptance import RecordVerdict
 from cellvow.core.contracts.attestation import IssueAttestation
 from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.part import derive_registered, derive_wholes
@@ -10,6 +12,7 @@ from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.checkpoint import parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.primitives.encoding import parse_object
+from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.identifier import BatteryId, derive_model_id, parse_battery_id
 from cellvow.core.primitives.signature import is_valid
 from cellvow.node.home import NodeHome
@@ -39,6 +42,28 @@ class Viewed:
 
     passport: Passport
     proofs: frozenset[tuple[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class Opened:
+    """A battery's whole file as of one moment, for one reader: what was recorded, and the proofs he may take of it."""
+
+    store: LedgerStore
+    passport: Passport
+    recorded: Sequence[Recorded]
+    known: Known
+    state: StoredState
+
+    def prove(self, place: tuple[str, int], disclose: Collection[str] | None, records: Sequence[str] = ()) -> bytes:
+        """The bundle of a message with `records` proven, and those of its values opened that are known and wanted.
+
+        `disclose` names quantities; None stands for all. Raises `OperationalError` for what this reader may not take.
+        """
+        found = _find(self.recorded, *place)
+        if found is None or not may_take_bundle(found.message, self.passport.reader):
+            raise OperationalError(f"the proof of message {place[1]} of statement {place[0]} is not this reader's")
+        bundle = export_bundle(self.store, None, Wanted(bytes.fromhex(place[0]), place[1], (), self.state, records))
+        return _open_values(bundle, found.message, self.known, disclose)
 
 
 class PassportReader:
@@ -115,7 +140,35 @@ class PassportReader:
             disclose = None if workspace is not None else ()
             wanted = Wanted(bytes.fromhex(statement), index, disclose, self._state_at(store))
             bundle = export_bundle(store, workspace, wanted)
-            return _open_values(bundle, found.message, self._known(recorded)) if sees_values(reader) else bundle
+            if _attestation_in(found.message) is None or not sees_values(reader):
+                return bundle
+            return _open_values(bundle, found.message, self._known(recorded), None)
+
+    @contextmanager
+    def opened(self, battery: str, who: Audience | Reader) -> Iterator[Opened | None]:
+        """The battery's file, standing still for the length of the block; None where the ledger knows no such battery.
+
+        A verdict's reasons are known to whom they belong, and to whom they were shown.
+        """
+        reader = as_reader(who)
+        with _Reading(self) as (store, timeline), store.unchanging():
+            timeline.follow(store)
+            recorded = _recorded(store, timeline, battery)
+            passport = self._derive(store, recorded, battery, reader)
+            if passport is None:
+                yield None
+                return
+            known = {**self._known(recorded), **self._reasons(recorded)} if sees_values(reader) else {}
+            yield Opened(store, passport, recorded, known, self._state_at(store))
+
+    def _reasons(self, recorded: Sequence[Recorded]) -> Known:
+        """What opens the reasons of this organisation's own verdicts."""
+        if self.workspace is None:
+            return {}
+        own = [one.message for one in recorded if one.organisation == self.workspace.organisation]
+        verdicts = [message for message in own if isinstance(message, RecordVerdict)]
+        opened = [one for verdict in verdicts for one in find_disclosures(self.workspace, verdict, None)]
+        return {commit(one.salt, one.field).hex(): one for one in opened}
 
     def _state_at(self, store: LedgerStore) -> StoredState:
         """The authenticated map as of the head; built once per height, since it reads every record."""
@@ -218,15 +271,17 @@ def _attestation_in(message: Message) -> IssueAttestation | None:
     return committing if isinstance(committing, IssueAttestation) else None
 
 
-def _open_values(data: bytes, message: Message, known: Known) -> bytes:
-    """The bundle with every value of the attestation in it that is known, in the order of its results."""
-    attestation = _attestation_in(message)
-    if attestation is None:
+def _open_values(data: bytes, message: Message, known: Known, disclose: Collection[str] | None) -> bytes:
+    """The bundle with every value in it that is known and wanted (None: all), in the order of its results."""
+    committing = committing_in(message)
+    results = () if committing is None else committing.results
+    wanted = [one.commitment for one in results if disclose is None or one.quantity in disclose]
+    if not results:
         return data
-    bundle = parse_bundle(data)
-    opened = [known[result.commitment] for result in attestation.results if result.commitment in known]
-    return encode_bundle(replace(bundle, disclosures=tuple(Disclosed(one.salt, one.field) for one in opened)))
+    opened = [known[commitment] for commitment in wanted if commitment in known]
+    disclosed = tuple(Disclosed(one.salt, one.field) for one in opened)
+    return encode_bundle(replace(parse_bundle(data), disclosures=disclosed))
 
 
-def _find(recorded: list[Recorded], statement: str, index: int) -> Recorded | None:
+def _find(recorded: Sequence[Recorded], statement: str, index: int) -> Recorded | None:
     return next((one for one in recorded if (one.statement, one.index) == (statement, index)), None)

@@ -24,24 +24,28 @@ BUNDLE_SUFFIX = ".cvb"
 
 @dataclass(frozen=True, slots=True)
 class Wanted:
-    """Which message, which values to disclose (None: all there are), and the state to prove records in, if any."""
+    """Which message, which values to disclose (None: all there are), and the state to prove records in, if any.
+
+    `records` are keys of records to prove beside those that the message states and rests on.
+    """
 
     statement: bytes
     index: int = 0
     disclose: Sequence[str] | None = ()
     state: ReadableState | None = None
+    records: Sequence[str] = ()
 
 
 def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wanted) -> bytes:
     """The bundle of a message, with those disclosures that this workspace's vault holds."""
     message = read_message(store, wanted.statement, wanted.index)
-    records: list[str] = []
+    records = list(wanted.records)
     disclosures: list[Disclosure] = []
     committing = committing_in(message)
     if committing is not None:
         stored = store.statement_of_digest(wanted.statement)
         organisation = "" if stored is None else stored.statement.envelope.organisation
-        records = [*_records_of(organisation, committing), battery_key(committing.battery)]
+        records += [*_records_of(organisation, committing), battery_key(committing.battery)]
         if workspace is not None:
             disclosures = find_disclosures(workspace, committing, wanted.disclose)
     with store.unchanging() as still:

@@ -10,8 +10,10 @@ import pytest
 from cellvow.api.desk import parse_rated_ah
 from cellvow.api.desk_door import FORMS_BURST
 from cellvow.core.primitives.errors import Malformed
+from cellvow.core.primitives.signature import is_valid
 from cellvow.evidence.bounds import FILE_BYTES_MAX
 from cellvow.workspace.desk_jobs import UPLOADS_FOLDER, UPLOADS_MAX
+from cellvow.workspace.export_package import verify_package
 from tests.unit.desk_world import BATTERY, GTIN, ORIGIN, STANDARD, DeskSite, DeskWorld, measurement, wait_for_end
 from tests.unit.web.page_reading import Page, shape_faults
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 pytestmark = pytest.mark.slow
 
 PAGES = ("/desk", "/desk/import", "/desk/receive", "/desk/handovers", "/desk/batteries/new", "/desk/links")
+PACKAGE = f"/desk/exports/{BATTERY}/package.cvx"
 HOSTILE_NAMES = (
     "../../etc/passwd",
     "..\\boot.ini",
@@ -78,7 +81,7 @@ def leaves(site: DeskSite) -> int:
         store.close()
 
 
-@pytest.mark.parametrize("address", [*PAGES, f"/desk/labels/{BATTERY}", f"/desk/certificates/{'0' * 64}"])
+@pytest.mark.parametrize("address", [*PAGES, f"/desk/labels/{BATTERY}", PACKAGE, f"/desk/certificates/{'0' * 64}"])
 def test_without_a_session_no_page_of_the_desk_is_shown(site: DeskSite, address: str) -> None:
     """401, and the page says what to do."""
     site.cookie = ""
@@ -221,6 +224,24 @@ def test_from_the_result_to_the_paper(site: DeskSite, number: str) -> None:
     assert set(shape_faults(Page(site.get(f"/desk/labels/{BATTERY}").text))) <= FORM_FAULTS
 
 
+def test_the_paper_leads_to_the_export_package(site: DeskSite, number: str) -> None:
+    """One file to keep, of a type that no browser opens; values are in it only where the owner said so."""
+    signed = site.post(f"/desk/imports/{number}/sign", wish("EXPORT-1"))
+    paper = site.get(signed.headers["location"])
+    assert {PACKAGE, f"{PACKAGE}?values=known"} <= set(Page(paper.text).addresses)
+    opened = []
+    for address in (PACKAGE, f"{PACKAGE}?values=known"):
+        answer = site.get(address)
+        assert ("application/vnd.cellvow.export.v1+zip", "no-store") == (
+            answer.headers["content-type"],
+            answer.headers["cache-control"],
+        )
+        assert 'attachment; filename="PACK-0001.cvx"' == answer.headers["content-disposition"]
+        package = verify_package(answer.content, site.desk.workspace.home().trust, is_valid)
+        opened.append(any(verified.disclosures for verified in package.verified.values()))
+    assert [False, True] == opened
+
+
 def test_threat_a_signature_is_sent_twice(site: DeskSite, number: str) -> None:
     """The second leads to the same paper, and the ledger does not grow."""
     first = site.post(f"/desk/imports/{number}/sign", wish("ONCE-1"))
@@ -345,5 +366,6 @@ def test_unknown_numbers_are_no_pages(site: DeskSite) -> None:
         "/desk/certificates/none",
         f"/desk/certificates/{'0' * 64}.pdf",
         f"/desk/labels/01/{GTIN}/21/NONE",
+        f"/desk/exports/01/{GTIN}/21/NONE/package.cvx",
     ):
         assert 404 == site.get(address).status_code

@@ -67,6 +67,7 @@ def test_every_example_parses(name: str, tmp_path: Path, monkeypatch: pytest.Mon
         "row.json",
         "anchor.cvb",
         "verdict.cvb",
+        "pack.cvx",
         "maker/member.json",
         "lab/member.json",
     ):

@@ -191,6 +191,37 @@ def test_simulated_evidence_says_so_and_is_no_certificate() -> None:
     assert "Simulated." in Page(render_tour(SIMULATED, links=links_for())).text
 
 
+def test_the_way_abroad_names_the_papers_and_those_that_are_missing() -> None:
+    """A package of a battery with a certificate alone lacks two papers; with all of them nothing is called missing."""
+    test = OWNER.attestations[1]
+    charge = replace(
+        test,
+        reference="SOC-1",
+        is_certificate=False,
+        evidence_class="declared",
+        standard=None,
+        measured=(replace(test.measured[0], quantity="state_of_charge", unit="permille"),),
+        predicates=(("state_of_charge", "at_most", 300),),
+    )
+    reference = replace(charge, reference="TS-1", standard="UN 38.3", edition="Rev.8", measured=(), predicates=())
+    complete = replace(OWNER, attestations=(*OWNER.attestations, charge, reference))
+    revoked = replace(complete, attestations=(*OWNER.attestations, charge, replace(reference, state="revoked")))
+
+    assert "Missing, and said to be: a UN 38.3 reference, the state of charge for transport" in said_at(
+        "exported", OWNER
+    )
+    assert "Missing" not in said_at("exported", complete)
+    assert "state of charge: at most 30.0 %" in said_at("exported", complete)
+    assert "Missing, and said to be: a UN 38.3 reference." in said_at("exported", revoked)
+
+
+def test_which_papers_travel_is_not_told_to_a_stranger() -> None:
+    """The same is said whatever there is."""
+    assert State.WITHHELD is answer_of("exported", STRANGER).state
+    assert answer_of("exported", STRANGER) == answer_of("exported", replace(STRANGER, attestations=()))
+    assert State.OPEN is answer_of("exported", NEWBORN).state
+
+
 def test_a_certificate_that_ended_does_not_hold_at_the_border() -> None:
     """The stop says which and why; one that still stands goes before it."""
     mixed = replace(ENDED, attestations=(*ENDED.attestations, STRANGER.attestations[0]))
@@ -243,7 +274,7 @@ def test_a_stop_leads_to_its_proof_its_block_and_its_neighbours() -> None:
         f"/blocks/{TESTED.height}",
         f"/{BATTERY}/verdict",
         f"/{BATTERY}",
-        "/tour/sold",
+        "/tour/exported",
         "/tour",
         "/tour/driven",
     ):

@@ -12,12 +12,16 @@ UNITS = {
     "coulombic_efficiency": "ppm",
     "energy": "mWh",
     "resistance_10s": "uohm",
+    "state_of_charge": "permille",
     "state_of_health": "permille",
     "state_of_health_energy": "permille",
     "state_of_health_first": "permille",
     "state_of_health_resistance": "permille",
 }
-"""Quantity -> unit of its scaled integer. A quantity joins with the first evidence that yields it."""
+"""Quantity -> unit of its scaled integer. One joins with the first evidence, or paper, that states it."""
+
+DOCUMENTS = ("test_summary",)
+"""What an attestation can say by the digest of a document instead of a number."""
 
 
 class Interval(NamedTuple):
