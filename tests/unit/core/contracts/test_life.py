@@ -72,7 +72,7 @@ def deed_of(row: Transition, version: int) -> Message:
 @pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: row.deed)
 def test_every_deed_leads_from_the_statuses_of_its_row_and_from_no_other(row: Transition, status: str) -> None:
     """All pairs of status and deed: accepted with the row's status after it, or refused with the record as it was."""
-    world = lives_world()
+    world = lives_world("recycler", "second_life_operator")
     who = RECYCLER if row.deed == "recycle" else BUYER
     hand_over(world, MAKER, who)
     set_status(world, status)
