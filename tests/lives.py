@@ -26,8 +26,11 @@ def second_unit(number: int = 1) -> str:
     return f"01/{SECOND_GTIN}/21/SECOND-{number:04}"
 
 
-def lives_world() -> World:
-    """One battery of the maker, a second of the same model, and a model of the second-life operator."""
+def lives_world(*roles: str) -> World:
+    """One battery of the maker, a second of the same model, and a model of the second-life operator.
+
+    He is a buyer too, unless he is given other `roles`.
+    """
     genesis = make_genesis(ruleset=NEWEST)
     recycler = Organisation(
         organisation=RECYCLER,
@@ -35,7 +38,11 @@ def lives_world() -> World:
         roles=("recycler",),
         root_keys=(make_signer(RECYCLER, "root").public_key.hex(),),
     )
-    ordered = tuple(sorted((*genesis.organisations, recycler), key=lambda one: one.organisation))
+    known = (
+        replace_genesis(one, roles=roles) if roles and one.organisation == BUYER else one
+        for one in genesis.organisations
+    )
+    ordered = tuple(sorted((*known, recycler), key=lambda one: one.organisation))
     world = World(replace_genesis(genesis, organisations=ordered))
     maker = world[MAKER].key
     world.accept(maker.sign(messages.model()), maker.sign(messages.battery()))

@@ -20,6 +20,8 @@ from cellvow.passport.derivation import Recorded
 from cellvow.passport.short_code import derive_short_code
 
 FORMAT = 3
+_OF_NOBODY = "UnknownUnitSighted"
+"""An identifier that nobody registered is no battery: it has no page, and no place in a list of them."""
 _TABLES = """
 CREATE TABLE place(subject TEXT NOT NULL, leaf INTEGER NOT NULL, message INTEGER NOT NULL,
     PRIMARY KEY(subject, leaf, message)) WITHOUT ROWID;
@@ -141,7 +143,12 @@ def _batteries(subjects: Iterable[str]) -> list[BatteryId]:
 
 
 def _subjects(stored: StoredStatement, block: StoredBlock) -> list[tuple[str, int]]:
-    return [(one, index) for index, message, _ in _accepted(stored, block) for one in message.concerns]
+    return [
+        (one, index)
+        for index, message, outcome in _accepted(stored, block)
+        if outcome.events[-1]["type"] != _OF_NOBODY
+        for one in message.concerns
+    ]
 
 
 def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from typing import TYPE_CHECKING, get_args
 
 import pytest
@@ -15,6 +16,7 @@ from cellvow.core.ledger.genesis import Genesis
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.home import NodeHome
 from cellvow.workspace import clock, commands, second_life
+from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.second_life import SecondLife, Share, plan_second_life
 from cellvow.workspace.workspace import Workspace
 from tests import lives, messages
@@ -67,6 +69,7 @@ def test_a_unit_lives_twice_and_ends_and_the_sums_say_so(chain: Deciding) -> Non
     begun = chain.do(*split, *BIRTH, who="reuse")
     chain.do("life", "grade", HOME, "G-1", "--grade", "B", "--use", "home_storage", "--report", "seen", who="reuse")
     shown = chain.read("life", "show", HOME, "--ledger", str(chain.folder / "node"))
+    passports = [chain.do("passport", one, who="reuse") for one in (PACK, HOME, GARAGE)]
     chain.do("life", "waste", HOME, "--cause", "worn_out", who="reuse")
     move(chain, HOME, "reuse", "green")
     chain.do("life", "recycle", HOME, "--facility", "Hall 4", "--recovered", "Li 3 kg", who="green")
@@ -75,6 +78,8 @@ def test_a_unit_lives_twice_and_ends_and_the_sums_say_so(chain: Deciding) -> Non
     sums = chain.do("life", "diverted", "--ledger", str(chain.folder / "node"))["diverted"]
     words = chain.read("life", "diverted", "--ledger", str(chain.folder / "node"))
 
+    assert [one["passport"]["status"] for one in passports] == ["repurposed"] * 3
+    assert all(begun["statement"] in json.dumps(one) for one in passports)
     assert "Nothing is signed." in planned
     assert "0 g go into none of them" in planned
     assert before["end"] is None
@@ -95,6 +100,7 @@ def test_places_and_reports_stay_in_the_vault(chain: Deciding) -> None:
     seen = chain.run("life", "sighting", PACK, "--place", "SECRETPLACE", who="green")
     unknown = chain.do("life", "sighting", GARAGE, "--place", "SECRETPLACE", who="green")
     ended = chain.read("life", "show", PACK, who="maker")
+    listed = PassportReader(NodeHome(chain.folder / "node")).batteries()
     stored = b"".join(file.read_bytes() for file in (chain.folder / "node").rglob("*") if file.is_file())
 
     assert unknown["events"] == [{"type": "UnknownUnitSighted", "battery": GARAGE, "sightings": 1}]
@@ -102,6 +108,7 @@ def test_places_and_reports_stay_in_the_vault(chain: Deciding) -> None:
     assert "claim" in " ".join(seen.output.split()).lower()
     assert "ceased: destroyed (fire) by maker" in ended
     assert b"SECRET" not in stored
+    assert listed == [PACK]
 
 
 def wanted(*successors: Share, originals: tuple[Share, ...] = (Share(messages.BATTERY),)) -> SecondLife:

@@ -73,7 +73,7 @@ class Transition:
 TRANSITIONS = (
     Transition("decommission", IN_USE, None, (), (RESPONSIBILITY, OWNERSHIP), in_one=True),
     Transition("waste", IN_USE, "waste", (), (RESPONSIBILITY, OWNERSHIP), in_one=True),
-    # From waste too: that is its preparation for a second life (Article 73). Who then answers was fit for waste.
+    # From waste too: that is its preparation for a second life (Article 73), by who may answer for waste.
     Transition("reuse", STATUSES, BECOMES["reuse"], ("second_life_operator",), REGISTERS, ceases="succeeded"),
     Transition("repurpose", STATUSES, BECOMES["repurpose"], ("second_life_operator",), REGISTERS, ceases="succeeded"),
     Transition(

@@ -39,6 +39,7 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.life import (
     require_dismantled,
+    require_fit_for_waste,
     require_out_of_use,
     require_transition,
     waste_key,
@@ -212,6 +213,7 @@ def _begin(context: Context, message: BeginSecondLife) -> list[Event]:
     names = tuple(one.battery for one in message.successors)
     for unit, draw in zip(originals, message.originals, strict=True):
         require_transition(context, unit, message.operation)
+        require_fit_for_waste(context, unit, context.organisation)
         require_out_of_use(context, unit)
         require_dismantled(context, unit)
         put_drawn(context, unit, draw.mass_g, draw.cells, names)

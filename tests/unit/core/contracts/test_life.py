@@ -10,7 +10,8 @@ from msgspec.structs import replace
 from cellvow.core.contracts.attestation import AttestationRecord, attestation_key, derive_state
 from cellvow.core.contracts.battery import STATUSES, VoidingRecord, battery_key, voiding_key
 from cellvow.core.contracts.contract import Message, encode_record
-from cellvow.core.contracts.dispute import OpenDispute
+from cellvow.core.contracts.dispute import DecideDispute, OpenDispute
+from cellvow.core.contracts.dispute_file import Move
 from cellvow.core.contracts.life import (
     FIT_FOR_WASTE,
     TRANSITIONS,
@@ -71,7 +72,7 @@ def deed_of(row: Transition, version: int) -> Message:
 @pytest.mark.parametrize("row", TRANSITIONS, ids=lambda row: row.deed)
 def test_every_deed_leads_from_the_statuses_of_its_row_and_from_no_other(row: Transition, status: str) -> None:
     """All pairs of status and deed: accepted with the row's status after it, or refused with the record as it was."""
-    world = lives_world()
+    world = lives_world("recycler", "second_life_operator")
     who = RECYCLER if row.deed == "recycle" else BUYER
     hand_over(world, MAKER, who)
     set_status(world, status)
@@ -213,6 +214,27 @@ def test_the_end_leaves_a_tombstone_and_voids_every_test_with_its_reason() -> No
     assert derive_state(test, unit, world.head.time_ms) == "invalidated"
 
 
+@pytest.mark.parametrize(("winner", "reason"), [(BUYER, Reason.NOT_FOR_WASTE), (CARMAKER, None)])
+def test_no_decision_gives_waste_to_somebody_who_may_not_answer_for_it(winner: str, reason: Reason | None) -> None:
+    """An arbiter, too, moves the responsibility for waste to a producer or a waste operator only."""
+    world = lives_world()
+    world.accept(world[MAKER].key.sign(messages.waste()))
+    dispute = OpenDispute(battery=UNIT, reference="D-1", topic="responsibility", respondent=MAKER, text=messages.PAPER)
+    world.accept(world[winner].key.sign(dispute))
+    decision = DecideDispute(
+        battery=UNIT,
+        opener=winner,
+        reference="D-1",
+        version=1,
+        outcome="upheld",
+        grounds=messages.PAPER,
+        moves=(Move(register="responsibility", organisation=winner),),
+    )
+
+    assert refused(world, AUTHORITY, decision) is reason
+    assert registered(world, "responsibility").organisation == (MAKER if reason else winner)
+
+
 def test_who_answers_records_that_a_unit_is_gone() -> None:
     """And nobody else; it ceases whatever it was built into, but not as a part of a unit that is still there."""
     world = lives_world()
@@ -328,6 +350,7 @@ def test_an_offer_that_was_open_at_the_end_moves_nobody() -> None:
 
     assert claimed(order(world, BUYER, messages.accept())) == "dead_identifier"
     assert holders(world) == (MAKER,) * 3
+    assert refused(world, MAKER, messages.withdraw()) is None
 
 
 def test_what_has_ceased_stays_ceased_whatever_its_maker_corrects() -> None:

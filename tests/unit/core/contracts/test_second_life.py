@@ -294,8 +294,22 @@ def test_a_successor_is_not_older_than_its_originals_nor_of_a_day_to_come(day: s
     assert refused(world, BUYER, message) is expected
 
 
-def test_waste_can_be_prepared_for_a_second_life_by_who_may_answer_for_it() -> None:
-    """Article 73: the operator is a waste operator too, or the responsibility never reached him."""
+@pytest.mark.parametrize(
+    ("roles", "reason"), [((), Reason.NOT_FOR_WASTE), (("recycler", "second_life_operator"), None)]
+)
+def test_an_operator_prepares_waste_if_he_is_a_waste_operator_too(
+    roles: tuple[str, ...], reason: Reason | None
+) -> None:
+    """Article 73: also what he declared waste himself, with all three registers naming him."""
+    world = lives_world(*roles)
+    hand_over(world, MAKER, BUYER)
+    world.accept(world[BUYER].key.sign(messages.waste()))
+
+    assert refused(world, BUYER, repurposed(version=2)) is reason
+
+
+def test_waste_that_begins_a_second_life_says_that_it_was_waste() -> None:
+    """Prepared by its producer; the new unit is none, and names where it comes from."""
     world = lives_world()
     world.accept(world[MAKER].key.sign(messages.waste()))
     message = messages.second_life(originals=(messages.draw(version=2),))
