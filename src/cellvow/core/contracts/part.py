@@ -93,13 +93,18 @@ class PartRecord(Record, frozen=True, kw_only=True):
 
 
 class AssemblyRecord(Record, frozen=True, kw_only=True):
-    """`assembly/WHOLE`: how many direct parts a unit has, how many of them are packs, their mass and their cells."""
+    """`assembly/WHOLE`: how many direct parts a unit has, how many of them are packs, their mass and their cells.
+
+    The peaks are the most that it ever had at once: what has left it since is no more in it.
+    """
 
     battery: Battery
     parts: Count = 0
     packs: Count = 0
     mass_g: Count = 0
     cells: Count = 0
+    mass_peak_g: Count = 0
+    cells_peak: Count = 0
 
 
 # Messages
@@ -391,6 +396,8 @@ def _count_in(context: Context, whole: BatteryRecord, inner: BuildRecord, mass_g
         packs=sums.packs + (1 if inner.level == PACK else 0),
         mass_g=sums.mass_g + mass_g,
         cells=sums.cells + inner.cells,
+        mass_peak_g=max(sums.mass_peak_g, sums.mass_g + mass_g),
+        cells_peak=max(sums.cells_peak, sums.cells + inner.cells),
         version=sums.version + 1,
         provenance=context.provenance,
     )

@@ -225,7 +225,7 @@ def test_no_decision_gives_waste_to_somebody_who_may_not_answer_for_it(winner: s
         battery=UNIT,
         opener=winner,
         reference="D-1",
-        version=1,
+        positions=1,
         outcome="upheld",
         grounds=messages.PAPER,
         moves=(Move(register="responsibility", organisation=winner),),
@@ -287,7 +287,9 @@ def test_what_a_party_disputes_is_not_recycled_away() -> None:
     world = lives_world()
     world.accept(world[MAKER].key.sign(messages.waste()))
     hand_over(world, MAKER, RECYCLER)
-    dispute = OpenDispute(battery=UNIT, reference="D-1", topic="ownership", respondent=RECYCLER, text=messages.PAPER)
+    dispute = OpenDispute(
+        battery=UNIT, reference="D-1", topic="responsibility", respondent=RECYCLER, text=messages.PAPER
+    )
     world.accept(world[MAKER].key.sign(dispute))
 
     assert refused(world, RECYCLER, messages.recycling()) is Reason.REGISTER_DISPUTED

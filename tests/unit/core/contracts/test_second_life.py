@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from cellvow.core.contracts.attestation import AttestationRecord, attestation_key, derive_state
-from cellvow.core.contracts.battery import VoidingRecord, battery_key, voiding_key
+from cellvow.core.contracts.battery import BatteryRecord, VoidingRecord, battery_key, voiding_key
 from cellvow.core.contracts.contract import Message, Provenance, encode_record
 from cellvow.core.contracts.custody import OfferRecord, offer_key
 from cellvow.core.contracts.dispute import OpenDispute
@@ -30,6 +30,7 @@ from cellvow.core.contracts.second_life import (
 from cellvow.core.ledger.rejection import ARTICLES, Reason
 from cellvow.core.primitives.limits import SUCCESSORS_MAX, UNITS_NAMED_MAX
 from tests import messages
+from tests.assembly import PACK_GTIN, assembled, module, pack
 from tests.lives import (
     RECYCLER,
     SECOND_GTIN,
@@ -261,7 +262,7 @@ def test_a_successor_is_born_like_any_battery() -> None:
 
     assert refused(world, BUYER, into("01/04012345123450/21/X")) is Reason.BAD_IDENTIFIER
     assert refused(world, BUYER, into("01/00000000000000/21/X")) is Reason.UNKNOWN_MODEL
-    assert refused(world, BUYER, into(f"01/{messages.GTIN}/21/X")) is Reason.NOT_YOUR_MODEL
+    assert claimed(order(world, BUYER, into(f"01/{messages.GTIN}/21/X"))) == "cloned_serial"
     assert claimed(order(world, BUYER, into(OTHER))) == "cloned_serial"
     world.accept(world[BUYER].key.sign(messages.battery(second_unit())))
     assert refused(world, BUYER, into(second_unit())) is Reason.BATTERY_EXISTS
@@ -351,7 +352,7 @@ def test_a_disputed_installed_or_assembled_unit_does_not_become_another() -> Non
     world.state.update({battery_key(UNIT): encode_record(replace(unit_of(world), part_of=OTHER))})
     assert refused(world, BUYER, repurposed()) is Reason.PART_OF_ANOTHER
     world.state.update({battery_key(UNIT): encode_record(replace(unit_of(world), part_of=None))})
-    dispute = OpenDispute(battery=UNIT, reference="D-1", topic="ownership", respondent=BUYER, text=messages.PAPER)
+    dispute = OpenDispute(battery=UNIT, reference="D-1", topic="responsibility", respondent=BUYER, text=messages.PAPER)
     world.accept(world[MAKER].key.sign(dispute))
     assert refused(world, BUYER, repurposed()) is Reason.REGISTER_DISPUTED
 
@@ -487,3 +488,19 @@ def test_a_grading_that_ends_before_it_begins_or_names_a_use_twice_is_refused(
     assert len(ORDERED) == APPLICATIONS_MAX
 
     assert refused(world, LABORATORY, replace(messages.grading(), **changes)) is reason
+
+
+def test_an_emptied_pack_does_not_give_its_parts_away_a_second_time() -> None:
+    """Two modules of 4 kg are taken out of a pack of 10 kg: 2 kg are left to become another, and no more."""
+    world = assembled()
+    for module_out in (module(1), module(2)):
+        world.accept(world[MAKER].key.sign(messages.part_out(module_out, pack(1))))
+    heir = f"01/{PACK_GTIN}/21/HEIR"
+
+    def drawn(mass_g: int) -> BeginSecondLife:
+        version = world.record(BatteryRecord, battery_key(pack(1))).version
+        draw = messages.draw(pack(1), version=version, mass_g=mass_g)
+        return messages.second_life("remanufacture", (draw,), (messages.successor(heir, mass_g=mass_g),))
+
+    assert refused(world, MAKER, drawn(2_001)) is Reason.BALANCE_EXCEEDED
+    assert order(world, MAKER, drawn(2_000)).is_accepted
