@@ -61,7 +61,9 @@ def make_deciding(
     deciding = Deciding(folder)
     monkeypatch.setattr(clock, "now_ms", lambda: deciding.now_ms)
     monkeypatch.setattr(commands, "now_ms", lambda: deciding.now_ms)
-    workspaces = [Workspace.create(folder / one, one, one.title(), (roles or {}).get(one, ["operator"])) for one in ORGANISATIONS]
+    workspaces = [
+        Workspace.create(folder / one, one, one.title(), (roles or {}).get(one, ["operator"])) for one in ORGANISATIONS
+    ]
     genesis = Genesis(CHAIN_ID, 1_000, ruleset, tuple(one.member() for one in workspaces))
     home = NodeHome.create(folder / "node", genesis, "test.example/deciding", bytes(range(32)))
     with home.open_session(lambda: deciding.now_ms) as session:

@@ -110,7 +110,9 @@ def test_a_settlement_is_read_then_accepted(deciding: Deciding) -> None:
     deciding.do("dispute", "accept", "buyer/D-1", "--version", "2", who="maker")
     listed = deciding.read("dispute", "list", UNIT, who="lab")
 
-    assert "buyer proposes: custody to buyer. For maker to accept: cellvow dispute accept buyer/D-1 --version 2" in shown
+    assert (
+        "buyer proposes: custody to buyer. For maker to accept: cellvow dispute accept buyer/D-1 --version 2" in shown
+    )
     assert stale.exit_code == ExitCode.REFUSED
     assert "buyer/D-1 who holds it settled; buyer against maker" in listed
     assert deciding.run("handover", "offer", UNIT, "--to", "lab", "--register", "custody", who="buyer").exit_code == 0
