@@ -37,7 +37,7 @@ from cellvow.cli.verification import add_verify
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 STORY = (
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "dispute", "takeover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )

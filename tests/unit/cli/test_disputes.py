@@ -1,4 +1,4 @@
-"""`cellvow dispute` and `cellvow takeover`: one file for both sides, decided or settled, in words that fit a terminal."""
+"""`cellvow dispute` and `cellvow takeover`: one file for both sides, in words that fit a terminal."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 
 from cellvow.cli.failures import ExitCode
+from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.node.home import NodeHome
 from cellvow.workspace import commands, disputes
 from cellvow.workspace.workspace import Workspace
@@ -68,7 +69,7 @@ def test_a_statement_is_handed_over_and_checked_against_the_ledger(deciding: Dec
     before = deciding.read("dispute", "show", "buyer/D-1", who="lab")
     after = deciding.read("dispute", "show", "buyer/D-1", "--read", str(mine), who="lab")
     document = json.loads(mine.read_text("utf-8"))
-    first = sorted(document["statements"])[0]
+    first = min(document["statements"])
     document["statements"][first]["field"] = '{"kind":"position","text":"It is mine"}'
     mine.write_text(json.dumps(document), "utf-8")
     forged = deciding.run("dispute", "show", "buyer/D-1", "--read", str(mine), who="lab")
@@ -142,7 +143,7 @@ def test_a_dispute_is_withdrawn(deciding: Deciding) -> None:
 def test_a_claim_is_published_and_found(deciding: Deciding) -> None:
     """A hand-over by somebody who does not hold, kept as a claim: it can be shown like any other dispute."""
     workspace, home = Workspace(deciding.folder / "lab"), NodeHome(deciding.folder / "node")
-    with home.open_session(lambda: deciding.now_ms) as session, pytest.raises(commands.KeptAsClaim):
+    with home.open_session(lambda: deciding.now_ms) as session, pytest.raises(KeptAsClaim):
         commands.offer_handover(session, workspace, UNIT, "buyer", ["custody"], claim=True)
     workspace.close()
     shown = deciding.read("dispute", "show", "lab/CLAIM-1", who="maker")
