@@ -44,6 +44,7 @@ STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "life", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "dispute", "takeover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),

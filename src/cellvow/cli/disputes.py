@@ -24,7 +24,7 @@ DisputeArgument = Annotated[
 TextOption = Annotated[str, typer.Option(metavar="TEXT", help="What you say. Only a commitment to it leaves you.")]
 DocumentOption = Annotated[
     list[Path],
-    typer.Option(metavar="FILE", exists=True, dir_okay=False, help="A document it rests on; repeat it. It stays here."),
+    typer.Option(metavar="FILE", help="A document it rests on; repeat it. It stays here."),
 ]
 MoveOption = Annotated[
     list[str],
@@ -132,7 +132,7 @@ class Showing(ReadingOptions):
     dispute: DisputeArgument
     read: Annotated[
         list[Path],
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Statements another handed you; repeat it."),
+        typer.Option(metavar="FILE", help="Statements another handed you; repeat it."),
     ] = dataclasses.field(default_factory=list)
     write: Annotated[
         Path | None, typer.Option(metavar="FILE", help="Write your own statements here, for the others to --read.")

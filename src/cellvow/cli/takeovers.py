@@ -39,7 +39,7 @@ class Notice(WorkspaceOptions):
     cause: Annotated[Cause, typer.Option(metavar="CAUSE", help="insolvent, unreachable, abandoned or removed.")]
     document: Annotated[
         list[Path],
-        typer.Option(metavar="FILE", exists=True, dir_okay=False, help="Evidence; repeat it. The file stays here."),
+        typer.Option(metavar="FILE", help="Evidence; repeat it. The file stays here."),
     ] = dataclasses.field(default_factory=list)
 
 
