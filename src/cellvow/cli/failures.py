@@ -78,6 +78,11 @@ REMEDIES = {
     601: "Choose another reference: each is used once.",
     603: "Attest without --certificate, or name a standard and quantities of your accreditation.",
     606: "A certificate needs --standard and an import of measured rows (--from).",
+    1202: "Record its removal first: `cellvow service remove`. `cellvow service show` says where it is.",
+    1204: "The next version is one above the newest: `cellvow service show` lists the documents.",
+    1205: "Choose another reference: each is used once.",
+    1207: "Choose another reference: each is used once.",
+    1210: "Ask who holds the unit for an order: `cellvow service order`. `cellvow passport` says who that is.",
 }
 """What to do next, by the code of the reason; other codes get their family's sentence."""
 

@@ -294,7 +294,7 @@ def _documents(home: NodeHome, store: LedgerStore, workspace: Workspace, battery
         if isinstance(one.message, PublishDocument):
             key = document_key(one.organisation, one.message.reference)
             versions.setdefault(key, []).append(Version(one.message.version, one.time_ms, one.statement))
-    roles = _roles(store, workspace.organisation)
+    roles = read_roles(store, workspace.organisation)
     found = [(_record(store, DocumentRecord, key), tuple(told)) for key, told in versions.items()]
     return tuple(
         PaperView(record, told)
@@ -304,7 +304,8 @@ def _documents(home: NodeHome, store: LedgerStore, workspace: Workspace, battery
     )
 
 
-def _roles(store: LedgerStore, organisation: str) -> tuple[str, ...]:
+def read_roles(store: LedgerStore, organisation: str) -> tuple[str, ...]:
+    """The roles of a member on the ledger now; none where it is no member."""
     value = store.get(organisation_key(organisation))
     if value is None or not is_member(store.get, organisation):
         return ()

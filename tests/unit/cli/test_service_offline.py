@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import signal
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -124,6 +127,39 @@ def test_a_turn_that_is_killed_and_repeated_takes_effect_once(
     rest = 2 - answered
     assert fates(sent) == [("recorded", True), *[("recorded", False)] * rest]
     assert "already recorded" not in world.read("service", "send", who="workshop")
+    assert count_statements(world) - before == 3
+
+
+_KILLED = """
+import os, signal, sys
+from cellvow.cli import app
+from cellvow.workspace import clock, sequences
+folder, moment, survived = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+clock.now_ms = lambda: moment
+resolve, answered = sequences.Sequences.resolve, []
+def kill(self, kid, sequence):
+    if len(answered) == survived:
+        os.kill(os.getpid(), signal.SIGKILL)
+    answered.append(sequence)
+    resolve(self, kid, sequence)
+sequences.Sequences.resolve = kill
+app(["service", "send", "--workspace", folder])
+"""
+
+
+def test_a_process_killed_outright_between_commit_and_answer_doubles_nothing(world: Deciding) -> None:
+    """SIGKILL, after the second statement stands in the ledger and before the workspace noted it."""
+    for reference in ("W-1", "W-2", "W-3"):
+        world.do(*work(reference), "--offline", who="workshop")
+    before = count_statements(world)
+    words = [str(world.folder / "workshop"), str(world.now_ms + 1_000), "1"]
+    died = subprocess.run([sys.executable, "-c", _KILLED, *words], capture_output=True, check=False)
+    committed = count_statements(world) - before
+    world.now_ms += 60_000
+    sent = world.do("service", "send", who="workshop")
+
+    assert (died.returncode, committed) == (-signal.SIGKILL, 2)
+    assert fates(sent) == [("recorded", True), ("recorded", False)]
     assert count_statements(world) - before == 3
 
 

@@ -151,6 +151,41 @@ def test_documents_are_shown_by_role_with_all_their_versions(world: Deciding) ->
     assert "maker/MANUAL-1" in world.read("service", "show", BATTERY, who="workshop")
 
 
+def test_a_document_is_given_to_its_roles_only_and_checked_by_who_gets_it(world: Deciding) -> None:
+    """The workshop gets and checks it, and learns of a newer version; the laboratory gets nothing."""
+    publish(world, 1, "workshop")
+    given, opened = world.folder / "manual.cvd", world.folder / "opened.pdf"
+    world.do("service", "give", "MANUAL-1", "--to", "workshop", "--out", str(given), who="maker")
+    refused = world.run("service", "give", "MANUAL-1", "--to", "lab", "--out", str(world.folder / "no"), who="maker")
+    unknown = world.run("service", "give", "MANUAL-9", "--to", "lab", "--out", str(world.folder / "no"), who="maker")
+    checked = world.do("service", "check", str(given), "--out", str(opened), who="workshop")
+    publish(world, 2, "workshop")
+    outdated = world.read("service", "check", str(given), "--ledger", str(world.folder / "node"))
+
+    assert (refused.exit_code, unknown.exit_code, (world.folder / "no").exists()) == (5, 5, False)
+    assert "lab is no workshop" in " ".join(refused.stderr.split())
+    assert (checked["version"], checked["newest"]) == (1, 1)
+    assert opened.read_bytes() == b"%PDF manual 1"
+    assert "It is what was published. Version 2 is out: ask maker for it." in outdated
+
+
+def test_a_document_that_was_changed_on_its_way_does_not_hold(world: Deciding) -> None:
+    """Any flipped bit of what it says or holds is refused; control: untouched it holds."""
+    publish(world, 1, "workshop")
+    given = world.folder / "manual.cvd"
+    world.do("service", "give", "MANUAL-1", "--to", "workshop", "--out", str(given), who="maker")
+    sound = given.read_bytes()
+    codes = []
+    for place in range(0, len(sound), 7):
+        given.write_bytes(sound[:place] + bytes([sound[place] ^ 1]) + sound[place + 1 :])
+        codes.append(world.run("service", "check", str(given), who="workshop").exit_code)
+    given.write_bytes(sound)
+
+    assert len(codes) > 20
+    assert set(codes) <= {1, 4}
+    assert world.run("service", "check", str(given), who="workshop").exit_code == 0
+
+
 def test_a_reset_by_who_prepares_the_unit_releases_its_maker(world: Deciding) -> None:
     """And the page says since when; the maker's own attempt is refused."""
     words = ("service", "reset", BATTERY, "--release", "2.0", "--digest", "cd" * 32)
