@@ -144,6 +144,8 @@ class Reason(IntEnum):
     SAME_SIGNER = 1602
     TOO_MANY_HELD = 1603
     WRONG_SIGNING_RULE = 1604
+    PARTLY_HELD = 1605
+    FIRST_KEY_COMPROMISED = 1606
 
 
 RULES: dict[Reason, str] = {
@@ -275,10 +277,12 @@ RULES: dict[Reason, str] = {
     Reason.NO_SETTLEMENT: "the other side has proposed no settlement with this version",
     Reason.WRONG_EFFECT: "a decision or settlement moves registers of this unit between its parties only",
     Reason.TOO_MANY_POSITIONS: "a side may state its position eight times in one dispute",
-    Reason.NOTHING_HELD: "no message of this statement waits for a second signature of the organisation",
-    Reason.SAME_SIGNER: "the second signature must be another key's than the first",
+    Reason.NOTHING_HELD: "no such message of the organisation waits for a second signature",
+    Reason.SAME_SIGNER: "the second signature must be another key's than the first, and not its successor's",
     Reason.TOO_MANY_HELD: "the organisation has as many messages waiting for a second signature as the ledger allows",
     Reason.WRONG_SIGNING_RULE: "a signing rule names messages that an operational key signs, each once and in order",
+    Reason.PARTLY_HELD: "an atomic batch waits for a second signature as a whole or not at all: sign apart what needs one",
+    Reason.FIRST_KEY_COMPROMISED: "the key that signed first is marked as compromised: another must sign the message anew",
 }
 """One sentence per reason, in words a signer understands."""
 

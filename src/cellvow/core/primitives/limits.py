@@ -86,3 +86,5 @@ UNITS_NAMED_MAX = 64
 """Originals, or successors, in one message about a second life."""
 HELD_MAX = 64
 """Messages of one organisation that wait for a second signature."""
+ROTATIONS_FOLLOWED_MAX = 16
+"""Rotations of one key while a message waits; past them the second signer counts as the first."""

@@ -12,7 +12,16 @@ from functools import cache
 from typing import Protocol
 
 from cellvow.core.contracts.beginning import genesis_records
-from cellvow.core.contracts.contract import Contested, Context, Message, Provenance
+from cellvow.core.contracts.contract import Contested, Context, Message, Provenance, decode_record
+from cellvow.core.contracts.countersigning import (
+    COUNTERSIGNS_SINCE,
+    Countersign,
+    SigningRuleRecord,
+    end_hold,
+    hold,
+    needs_second,
+    signing_rule_key,
+)
 from cellvow.core.contracts.dispute_file import open_claim
 from cellvow.core.contracts.governance import take_effect
 from cellvow.core.contracts.parameter import get_ruleset_version
@@ -37,7 +46,7 @@ from cellvow.core.ledger.log import (
     genesis_leaf,
     statement_leaf,
 )
-from cellvow.core.ledger.outcome import Outcome, encode_outcome, outcome_digest
+from cellvow.core.ledger.outcome import Event, Outcome, encode_outcome, outcome_digest
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.ledger.statement import Envelope, Statement
 from cellvow.core.ledger.validator import VALIDATORS_KEY, Validator, parse_validators
@@ -183,6 +192,7 @@ class _Sitting:
     due: dict[str, bytes]
     writes: dict[str, bytes]
     known: Find
+    signing_rule: Callable[[str], tuple[str, ...]]
 
     @property
     def read(self) -> Read:
@@ -217,7 +227,17 @@ def _open_sitting(head: Head, state: State, block: Block) -> _Sitting:
     )
     take_effect(context)
     ruleset = get_ruleset(get_ruleset_version(context))
-    return _Sitting(ruleset, state, block, context.writes, dict(context.writes), known)
+    return _Sitting(ruleset, state, block, context.writes, dict(context.writes), known, _signing_rules(state, ruleset))
+
+
+def _signing_rules(state: State, ruleset: Ruleset) -> Callable[[str], tuple[str, ...]]:
+    """organisation -> the messages it wants signed twice; as with its keys, a change counts from the next block on."""
+
+    def rule_of(organisation: str) -> tuple[str, ...]:
+        value = state.get(signing_rule_key(organisation)) if ruleset.version >= COUNTERSIGNS_SINCE else None
+        return () if value is None else decode_record(SigningRuleRecord, value).messages
+
+    return cache(rule_of)
 
 
 _NOBODY = Provenance(statement="00" * 32, index=0)
@@ -284,12 +304,24 @@ def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) ->
         if outcome.is_contested:
             claimed.update(context.writes)
         outcomes.append(outcome)
-    if statement.mode == "atomic" and not all(outcome.is_accepted for outcome in outcomes):
-        aborted = Outcome(reason=Reason.BATCH_ABORTED)
-        outcomes = [aborted if outcome.is_accepted else outcome for outcome in outcomes]
+    if statement.mode == "atomic" and not _stand_together(outcomes):
+        outcomes = _abort(outcomes)
         own = claimed  # what was claimed against the registers is kept, whatever it came with
     sitting.writes.update(own)
     return tuple(encode_outcome(outcome) for outcome in outcomes)
+
+
+def _stand_together(outcomes: list[Outcome]) -> bool:
+    """Whether all of an atomic batch was done, or all of it waits for a second signature."""
+    return all(outcome.is_accepted for outcome in outcomes) or all(outcome.is_held for outcome in outcomes)
+
+
+def _abort(outcomes: list[Outcome]) -> list[Outcome]:
+    """The outcomes of an atomic batch of which nothing is done; where nothing else stops it, what waits does."""
+    is_stopped = any(outcome.reason is not None or outcome.is_contested for outcome in outcomes)
+    aborted = Outcome(reason=Reason.BATCH_ABORTED)
+    waiting = aborted if is_stopped else Outcome(reason=Reason.PARTLY_HELD)
+    return [waiting if one.is_held else aborted if one.is_accepted else one for one in outcomes]
 
 
 def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:
@@ -306,6 +338,8 @@ def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: Key
             raise Rejected(Reason.KEY_HAS_ENDED, kid=key.kid)
         if not statement.is_batch and message.subject != envelope.subject:
             raise Rejected(Reason.WRONG_SUBJECT, subject=message.subject)
+        if needs_second(sitting.signing_rule(key.organisation), message):
+            return Outcome(events=tuple(hold(context, message)), is_held=True)
         return _order(ruleset, context, message)
     except Rejected as rejected:
         context.writes.clear()
@@ -315,10 +349,21 @@ def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: Key
 def _order(ruleset: Ruleset, context: Context, message: Message) -> Outcome:
     """What the message's contract recorded, or the dispute that its claim against the registers opened."""
     try:
-        return Outcome(events=tuple(ruleset.handlers[type(message)](context, message)))
+        return Outcome(events=tuple(_execute(ruleset, context, message)))
     except Contested as claim:
         context.writes.clear()
+        if isinstance(message, Countersign):
+            end_hold(context, message, "executed")
         return Outcome(events=tuple(open_claim(context, claim)), is_contested=True)
+
+
+def _execute(ruleset: Ruleset, context: Context, message: Message) -> list[Event]:
+    """What the message's contract recorded; a second signature lets what waits for it be ordered, as of now."""
+    events = ruleset.handlers[type(message)](context, message)
+    if isinstance(message, Countersign):
+        held = ruleset.ordered_by(message)
+        events = [*events, *ruleset.handlers[type(held)](context, held)]
+    return events
 
 
 def _context(sitting: _Sitting, own: dict[str, bytes], statement: Statement, index: int, key: KeyRecord) -> Context:

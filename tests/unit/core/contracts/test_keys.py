@@ -46,6 +46,9 @@ SOUND: dict[str, Message] = {
     "ApproveRecovery": messages.approval(BUYER),
     "VetoRecovery": messages.veto(MAKER),
     "CompleteRecovery": messages.completion(BUYER),
+    "SetSigningRule": messages.signing_rule(MAKER, "OfferHandover"),
+    "Countersign": messages.second_signature(World().blocks[0].statements[0]),
+    "WithdrawHeld": messages.withdraw_held(World().blocks[0].statements[0]),
 }
 
 

@@ -20,6 +20,7 @@ from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.core.protocol.transition import apply_block
 from tests import messages
 from tests.unit.core.protocol.decision_cases import CONSORTIUM_DECISIONS, CROWDED_DECISIONS, DECISIONS, FULL
+from tests.unit.core.protocol.signing_cases import SIGNING
 from tests.world import (
     AUTHORITY,
     BUYER,
@@ -204,7 +205,7 @@ CASES: dict[Reason, Case] = {
     Reason.TEST_OF_ANOTHER_BATTERY: by(BUYER, messages.verdict(identifier=messages.OTHER_BATTERY)),
     Reason.WRONG_DAY: by(BUYER, replace(messages.verdict(), as_of="2026-01-02")),
 }
-ALL_CASES: dict[Reason, Case] = {**CASES, **DECISIONS, **CONSORTIUM_DECISIONS, **CROWDED_DECISIONS}
+ALL_CASES: dict[Reason, Case] = {**CASES, **DECISIONS, **CONSORTIUM_DECISIONS, **CROWDED_DECISIONS, **SIGNING}
 UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE, Reason.ELECTORATE_TOO_LARGE}
 """A second fence: no message of today can make a record this large. Provoked below without one.
 
