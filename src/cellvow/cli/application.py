@@ -17,6 +17,7 @@ from cellvow.cli import (
     keys,
     networks,
     rows,
+    signing,
     votes,
     witnesses,
 )
@@ -35,7 +36,7 @@ from cellvow.cli.verification import add_verify
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 STORY = (
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "sign", "battery", "handover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
@@ -78,6 +79,7 @@ def _begin(
 
 app.add_typer(founding.app, name="init")
 app.add_typer(keys.app, name="key")
+app.add_typer(signing.app, name="sign")
 app.add_typer(batteries.app, name="battery")
 app.add_typer(handovers.app, name="handover")
 app.add_typer(batteries.correct_app, name="correct")

@@ -2,6 +2,7 @@
 
 from cellvow.core.ledger.key import KeyRecord, is_suspect
 from cellvow.core.primitives.encoding import Json
+from cellvow.core.primitives.errors import VerificationError
 from cellvow.verify.result import Verified, describe_time
 
 
@@ -35,8 +36,19 @@ def derive_standing(result: Verified) -> str:
 
 def attestation_in(message: dict[str, Json]) -> dict[str, Json] | None:
     """The attestation that a message issues, or puts in place of an earlier one; None for any other message."""
+    message = ordered_by(message)
     if message.get("type") == "IssueAttestation":
         return message
     replacement = message.get("replacement") if message.get("type") == "CorrectStatement" else None
     is_attestation = isinstance(replacement, dict) and replacement.get("type") == "IssueAttestation"
     return replacement if is_attestation and isinstance(replacement, dict) else None
+
+
+def ordered_by(message: dict[str, Json]) -> dict[str, Json]:
+    """What a message orders: itself, or what it gives a second signature to."""
+    if message.get("type") != "Countersign":
+        return message
+    order = message.get("order")
+    if not isinstance(order, dict):
+        raise VerificationError("a second signature is under no message")
+    return order

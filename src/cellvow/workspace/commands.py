@@ -20,7 +20,7 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeKey, possession_bytes
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.key import key_record_key, parse_sequence_record, sequence_record_key
-from cellvow.core.ledger.outcome import KeptAsClaim, Outcome, parse_outcome
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond, Outcome, parse_outcome
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
@@ -50,6 +50,8 @@ ALL_SCOPE = (
     "ApproveRecovery",
     "VetoRecovery",
     "CompleteRecovery",
+    "Countersign",
+    "WithdrawHeld",
 )
 """What an operational key may sign unless its registration says less."""
 
@@ -65,7 +67,8 @@ class Declaration:
 def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Receipted:
     """Submit a statement and wait until it is committed; raises the first rejection that is not another's fault.
 
-    Raises `KeptAsClaim` where nothing was rejected, and a message was kept as a claim against the registers.
+    Raises `KeptAsClaim` where nothing was rejected, and a message was kept as a claim against the registers, and
+    `KeptForSecond` where one waits for a second signature of the organisation.
     """
     try:
         receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
@@ -82,6 +85,9 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
     for outcome in outcomes:
         if outcome.is_contested:
             raise _claim(outcome)
+    held = tuple(index for index, outcome in enumerate(outcomes) if outcome.is_held)
+    if held:
+        raise KeptForSecond(receipted.digest.hex(), held)
     return receipted
 
 
@@ -294,9 +300,13 @@ def correct_birth(session: LedgerSession, workspace: Workspace, replacement: Reg
 
 
 def submit_batch(
-    session: LedgerSession, workspace: Workspace, messages: Sequence[Message], mode: str = "atomic"
+    session: LedgerSession,
+    workspace: Workspace,
+    messages: Sequence[Message],
+    mode: str = "atomic",
+    key_name: str | None = None,
 ) -> Receipted:
     """Sign many messages at once and submit them."""
     chain_id = session.engine.head.chain_id
-    signed = workspace.sign_batch(chain_id, messages, secrets.token_bytes(32), now_ms(), mode)
+    signed = workspace.sign_batch(chain_id, messages, secrets.token_bytes(32), now_ms(), mode, key_name)
     return submit(session, workspace, signed)

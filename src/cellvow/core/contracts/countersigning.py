@@ -166,9 +166,7 @@ def derive_held_state(record: HeldRecord, time_ms: int) -> str:
 
 def hold(context: Context, message: Message) -> list[Event]:
     """Keep a message until it gets its second signature; raises `Rejected` past the organisation's bound."""
-    key = holding_key(context.organisation)
-    known = context.get(HoldingRecord, key)
-    waiting = () if known is None else _still_waiting(known, context.time_ms)
+    waiting = list_held(context)
     require(len(waiting) < HELD_MAX, Reason.TOO_MANY_HELD, held=len(waiting))
     source, kind = context.provenance, type(message).__name__
     record = HeldRecord(
@@ -189,8 +187,11 @@ def hold(context: Context, message: Message) -> list[Event]:
     return [{"type": "MessageHeld", "organisation": record.organisation, "message": kind, "kid": context.kid}]
 
 
-def _still_waiting(known: HoldingRecord, time_ms: int) -> tuple[HeldName, ...]:
-    return tuple(one for one in known.held if time_ms <= one.since_ms + LAPSE_MS)
+def list_held(context: Context) -> tuple[HeldName, ...]:
+    """What waits for a second signature in the signer's organisation, the oldest first."""
+    known = context.get(HoldingRecord, holding_key(context.organisation))
+    listed = () if known is None else known.held
+    return tuple(one for one in listed if context.time_ms <= one.since_ms + LAPSE_MS)
 
 
 def _list(context: Context, held: tuple[HeldName, ...]) -> None:
@@ -212,13 +213,12 @@ def _get_waiting(context: Context, message: Countersign | WithdrawHeld) -> HeldR
 def end_hold(context: Context, message: Countersign | WithdrawHeld, state: Literal["executed", "withdrawn"]) -> None:
     """Let a message that waits wait no longer."""
     record = _get_waiting(context, message)
-    ended = msgspec.structs.replace(
+    changed = msgspec.structs.replace(
         record, state=state, order=_NOTHING, version=record.version + 1, provenance=context.provenance
     )
-    context.put(held_key(record.organisation, record.statement, record.index), ended)
-    known = context.get(HoldingRecord, holding_key(context.organisation))
-    listed = () if known is None else _still_waiting(known, context.time_ms)
-    _list(context, tuple(one for one in listed if (one.statement, one.index) != (message.statement, message.index)))
+    context.put(held_key(record.organisation, record.statement, record.index), changed)
+    ended = (message.statement, message.index)
+    _list(context, tuple(one for one in list_held(context) if (one.statement, one.index) != ended))
 
 
 def _key(context: Context, kid: str) -> KeyRecord:
@@ -237,6 +237,16 @@ def _is_same_signer(context: Context, record: HeldRecord, key: KeyRecord) -> boo
             return False
         key = _key(context, key.replaces)
     return True
+
+
+def require_second(context: Context, record: HeldRecord) -> None:
+    """Raise `Rejected` unless the signer's key may give the second signature under what waits."""
+    key = _key(context, context.kid)
+    in_scope = key.kind == OPERATIONAL and may_sign(key, record.message)
+    require(in_scope, Reason.OUT_OF_SCOPE, message=record.message, kid=key.kid)
+    require(not _is_same_signer(context, record, key), Reason.SAME_SIGNER, kid=key.kid)
+    is_marked = _key(context, record.kid).compromised_since_ms is not None
+    require(not is_marked, Reason.FIRST_KEY_COMPROMISED, kid=record.kid)
 
 
 # Handlers
@@ -264,18 +274,15 @@ def _set_rule(context: Context, message: SetSigningRule) -> list[Event]:
 
 def _countersign(context: Context, message: Countersign) -> list[Event]:
     """Check the second signature and end the hold; the protocol then lets the message do what it orders."""
-    record, key = _get_waiting(context, message), _key(context, context.kid)
+    record = _get_waiting(context, message)
     is_exact = bytes(message.order) == bytes(record.order)
     require(is_exact, Reason.NOTHING_HELD, statement=message.statement, index=message.index)
     require(message.about == record.about, Reason.WRONG_SUBJECT, subject=record.about)
-    in_scope = key.kind == OPERATIONAL and may_sign(key, record.message)
-    require(in_scope, Reason.OUT_OF_SCOPE, message=record.message, kid=key.kid)
-    require(not _is_same_signer(context, record, key), Reason.SAME_SIGNER, kid=key.kid)
-    is_marked = _key(context, record.kid).compromised_since_ms is not None
-    require(not is_marked, Reason.FIRST_KEY_COMPROMISED, kid=record.kid)
+    require_second(context, record)
     end_hold(context, message, "executed")
     named: Event = {"type": "MessageCountersigned", "organisation": record.organisation}
-    return [{**named, "statement": record.statement, "index": record.index, "first": record.kid, "second": key.kid}]
+    signers = {"first": record.kid, "second": context.kid}
+    return [{**named, "statement": record.statement, "index": record.index, **signers}]
 
 
 def _withdraw(context: Context, message: WithdrawHeld) -> list[Event]:

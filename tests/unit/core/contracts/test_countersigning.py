@@ -346,7 +346,9 @@ def test_a_hold_lapses_after_thirty_days(late_ms: int, reason: Reason | None) ->
     outcome = world.submit(second.sign(messages.second_signature(first)), time_ms=since + LAPSE_MS + late_ms)
 
     assert outcome.reason is reason
-    assert derive_held_state(held_of(world, first), since + LAPSE_MS + 1) == ("executed" if reason is None else "lapsed")
+    assert derive_held_state(held_of(world, first), since + LAPSE_MS + 1) == (
+        "executed" if reason is None else "lapsed"
+    )
 
 
 def test_as_many_wait_as_the_bound_and_lapsed_ones_make_room() -> None:
