@@ -2,8 +2,7 @@
 
 from cellvow.core.ledger.key import KeyRecord, is_suspect
 from cellvow.core.primitives.encoding import Json
-from cellvow.core.primitives.errors import VerificationError
-from cellvow.verify.result import Verified, describe_time
+from cellvow.verify.result import Verified, describe_time, ordered_by
 
 
 def derive_suspicion(key: KeyRecord, time_ms: int) -> str:
@@ -42,13 +41,3 @@ def attestation_in(message: dict[str, Json]) -> dict[str, Json] | None:
     replacement = message.get("replacement") if message.get("type") == "CorrectStatement" else None
     is_attestation = isinstance(replacement, dict) and replacement.get("type") == "IssueAttestation"
     return replacement if is_attestation and isinstance(replacement, dict) else None
-
-
-def ordered_by(message: dict[str, Json]) -> dict[str, Json]:
-    """What a message orders: itself, or what it gives a second signature to."""
-    if message.get("type") != "Countersign":
-        return message
-    order = message.get("order")
-    if not isinstance(order, dict):
-        raise VerificationError("a second signature is under no message")
-    return order

@@ -16,9 +16,9 @@ from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.verify.bundle import parse_bundle
-from cellvow.verify.result import TITLES, Step, Verified, describe_time
+from cellvow.verify.result import TITLES, Step, Verified, describe_time, ordered_by
 from cellvow.verify.signer import check_key, check_organisation
-from cellvow.verify.standing import attestation_in, derive_standing, derive_suspicion, ordered_by
+from cellvow.verify.standing import attestation_in, derive_standing, derive_suspicion
 from cellvow.verify.trust import Trust
 from cellvow.verify.vouching import check_checkpoint, check_genesis, check_witnesses
 from cellvow.verify.work import (

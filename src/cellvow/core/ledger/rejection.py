@@ -281,8 +281,8 @@ RULES: dict[Reason, str] = {
     Reason.SAME_SIGNER: "the second signature must be another key's than the first, and not its successor's",
     Reason.TOO_MANY_HELD: "the organisation has as many messages waiting for a second signature as the ledger allows",
     Reason.WRONG_SIGNING_RULE: "a signing rule names messages that an operational key signs, each once and in order",
-    Reason.PARTLY_HELD: "an atomic batch waits for a second signature as a whole or not at all: sign apart what needs one",
-    Reason.FIRST_KEY_COMPROMISED: "the key that signed first is marked as compromised: another must sign the message anew",
+    Reason.PARTLY_HELD: "an atomic batch waits for a second signature as a whole: sign apart what can never wait",
+    Reason.FIRST_KEY_COMPROMISED: "the key that signed first is marked as compromised: sign the message anew",
 }
 """One sentence per reason, in words a signer understands."""
 

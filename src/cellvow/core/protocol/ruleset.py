@@ -50,6 +50,13 @@ class Ruleset:
             raise Rejected(Reason.MALFORMED_MESSAGE)
         return message
 
+    def find_message(self, data: bytes) -> Message | None:
+        """The message of canonical bytes, or None where they are none."""
+        try:
+            return self.parse_message(data)
+        except Rejected:
+            return None
+
     def ordered_by(self, message: Message) -> Message:
         """What a message orders: itself, or what it gives a second signature to."""
         return self.parse_message(bytes(message.order)) if isinstance(message, Countersign) else message

@@ -15,6 +15,7 @@ from cellvow.core.contracts.beginning import genesis_records
 from cellvow.core.contracts.contract import Contested, Context, Message, Provenance, decode_record
 from cellvow.core.contracts.countersigning import (
     COUNTERSIGNS_SINCE,
+    NEVER_HELD,
     Countersign,
     SigningRuleRecord,
     end_hold,
@@ -297,9 +298,10 @@ def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) ->
     own: dict[str, bytes] = {}
     claimed: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
+    rule = _find_rule(sitting, statement, key.organisation)
     for index in range(len(statement.messages)):
         context = _context(sitting, own, statement, index, key)
-        outcome = _apply_message(sitting, statement, index, key, context)
+        outcome = _apply_message(sitting, statement, key, rule, context)
         own.update(context.writes)
         if outcome.is_contested:
             claimed.update(context.writes)
@@ -309,6 +311,18 @@ def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) ->
         own = claimed  # what was claimed against the registers is kept, whatever it came with
     sitting.writes.update(own)
     return tuple(encode_outcome(outcome) for outcome in outcomes)
+
+
+def _find_rule(sitting: _Sitting, statement: Statement, organisation: str) -> tuple[str, ...]:
+    """The messages that need a second signature here: of an atomic batch all that may wait, if one of them does."""
+    rule = sitting.signing_rule(organisation)
+    if not rule or not statement.is_batch or statement.mode != "atomic":
+        return rule
+    found = (sitting.ruleset.find_message(data) for data in statement.messages)
+    messages = [message for message in found if message is not None]
+    if not any(needs_second(rule, message) for message in messages):
+        return rule
+    return tuple(name for name in (type(message).__name__ for message in messages) if name not in NEVER_HELD)
 
 
 def _stand_together(outcomes: list[Outcome]) -> bool:
@@ -324,13 +338,15 @@ def _abort(outcomes: list[Outcome]) -> list[Outcome]:
     return [waiting if one.is_held else aborted if one.is_accepted else one for one in outcomes]
 
 
-def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:
+def _apply_message(
+    sitting: _Sitting, statement: Statement, key: KeyRecord, rule: tuple[str, ...], context: Context
+) -> Outcome:
     """What became of one message: the events its contract recorded, or the rule it broke."""
     envelope, ruleset = statement.envelope, sitting.ruleset
     try:
         if envelope.not_after_ms is not None and context.time_ms > envelope.not_after_ms:
             raise Rejected(Reason.EXPIRED, not_after_ms=envelope.not_after_ms)
-        message = ruleset.parse_message(statement.messages[index])
+        message = ruleset.parse_message(statement.messages[context.provenance.index])
         name = type(message).__name__
         if not may_sign(key, name):
             raise Rejected(Reason.OUT_OF_SCOPE, message=name, kid=key.kid)
@@ -338,7 +354,7 @@ def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: Key
             raise Rejected(Reason.KEY_HAS_ENDED, kid=key.kid)
         if not statement.is_batch and message.subject != envelope.subject:
             raise Rejected(Reason.WRONG_SUBJECT, subject=message.subject)
-        if needs_second(sitting.signing_rule(key.organisation), message):
+        if needs_second(rule, message):
             return Outcome(events=tuple(hold(context, message)), is_held=True)
         return _order(ruleset, context, message)
     except Rejected as rejected:

@@ -45,7 +45,8 @@ def _too_many(world: World) -> Statement:
 
 def _partly_held(world: World) -> Statement:
     hold_one(world)
-    return world[MAKER].key.sign_batch([messages.model(messages.OTHER_GTIN), messages.anchor("77" * 32)])
+    key = world[MAKER].key
+    return key.sign_batch([messages.model(messages.OTHER_GTIN), messages.raise_floor(key, key.sequence + 9)])
 
 
 def _first_key_compromised(world: World) -> Statement:
