@@ -80,6 +80,9 @@ REMEDIES = {
     601: "Choose another reference: each is used once.",
     603: "Attest without --certificate, or name a standard and quantities of your accreditation.",
     606: "A certificate needs --standard and an import of measured rows (--from).",
+    1601: "`cellvow sign waiting` lists what waits.",
+    1602: "Sign with the key of somebody else: --key, or his own workspace.",
+    1606: "Withdraw it with `cellvow sign withdraw`, and order it anew if it is right.",
 }
 """What to do next, by the code of the reason; other codes get their family's sentence."""
 
@@ -91,6 +94,7 @@ _FAMILY_REMEDIES = {
     ExitCode.REFUSED: "Nothing was changed by it. Mend what the rule names and send a new statement.",
     ExitCode.MALFORMED: "Mend the input and try again; nothing was recorded.",
     ExitCode.OPERATIONAL: "Mend that and try again; `cellvow doctor` says what else is wrong.",
+    ExitCode.WAITING: HELD_REMEDY,
     ExitCode.FAULT: "This is our fault, not yours. Please report it with the file named above.",
     ExitCode.INTERRUPTED: "What was committed before stays committed; the same command can be given again.",
 }
@@ -100,6 +104,7 @@ _FAMILIES = {
     ExitCode.REFUSED: "refusal",
     ExitCode.MALFORMED: "malformed",
     ExitCode.OPERATIONAL: "operational",
+    ExitCode.WAITING: "waiting",
     ExitCode.FAULT: "fault",
     ExitCode.INTERRUPTED: "interrupted",
 }
@@ -109,6 +114,7 @@ _HEADINGS = {
     ExitCode.REFUSED: "Refused by the ledger",
     ExitCode.MALFORMED: "Malformed",
     ExitCode.OPERATIONAL: "Could not be done",
+    ExitCode.WAITING: "Waits for a second signature",
     ExitCode.FAULT: "A fault of this program",
     ExitCode.INTERRUPTED: "Interrupted",
 }
