@@ -22,6 +22,7 @@ ORDERS = {
     "CastVote": "order.CastVote",
     "CompleteRecovery": "order.CompleteRecovery",
     "CorrectStatement": "order.CorrectStatement",
+    "Countersign": "order.Countersign",
     "DeclineHandover": "order.DeclineHandover",
     "IssueAttestation": "order.IssueAttestation",
     "OfferHandover": "order.OfferHandover",
@@ -35,8 +36,10 @@ ORDERS = {
     "RevokeAttestation": "order.RevokeAttestation",
     "RevokeKey": "order.RevokeKey",
     "RotateRootKey": "order.RotateRootKey",
+    "SetSigningRule": "order.SetSigningRule",
     "VetoRecovery": "order.VetoRecovery",
     "WithdrawHandover": "order.WithdrawHandover",
+    "WithdrawHeld": "order.WithdrawHeld",
     "WithdrawProposal": "order.WithdrawProposal",
 }
 """Message type -> its text; a later ruleset's type stands as it is written."""

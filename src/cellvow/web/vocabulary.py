@@ -32,6 +32,7 @@ MESSAGES = (
     "CastVote",
     "CompleteRecovery",
     "CorrectStatement",
+    "Countersign",
     "DeclineHandover",
     "IssueAttestation",
     "OfferHandover",
@@ -45,8 +46,10 @@ MESSAGES = (
     "RevokeAttestation",
     "RevokeKey",
     "RotateRootKey",
+    "SetSigningRule",
     "VetoRecovery",
     "WithdrawHandover",
+    "WithdrawHeld",
     "WithdrawProposal",
 )
 """Messages that a proof can be of."""
