@@ -2,6 +2,7 @@
 
 import dataclasses
 import json
+import re
 from typing import Annotated
 
 import typer
@@ -10,14 +11,15 @@ from cellvow.cli.answer import Answer
 from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.options import WorkspaceOptions, opened_workspace
-from cellvow.cli.parsing import parse_statement_digest
 from cellvow.cli.wording import moment
 from cellvow.cli.writing import perform
 
 app = make_app("A second signature, where your organisation asks for it.")
 HeldArgument = Annotated[
     str,
-    typer.Argument(metavar="STATEMENT[/INDEX]", help="What waits, as `cellvow sign waiting` names it; or all of it."),
+    typer.Argument(
+        metavar="STATEMENT[/INDEX]", help="What waits, or the start of its name; all of it without a place."
+    ),
 ]
 KeyOption = Annotated[
     str | None, typer.Option(metavar="NAME", help="The key that signs. Without: the one the workspace works with.")
@@ -116,7 +118,7 @@ class Held(AsKey):
     held: HeldArgument
 
 
-_EXAMPLE = f"{'9f1c' * 16}/0"
+_EXAMPLE = "9f1c72d04be1/0"
 
 
 @command(app, "second", examples=(f"cellvow sign second {_EXAMPLE} --key operational-2 --workspace maker",))
@@ -152,8 +154,10 @@ def withdraw(options: Held) -> Answer:
 
 
 def _parse_held(text: str) -> tuple[str, int | None]:
-    """(statement, index) of `STATEMENT/INDEX`; no index where all of the statement is meant."""
+    """(start of the statement, index) of `STATEMENT/INDEX`; no index where all of the statement is meant."""
     digest, slash, index = text.partition("/")
+    if re.match(r"^[0-9a-f]{8,64}\Z", digest) is None:
+        raise WrongUsage(f"{digest[:70]!r} names no statement: its first 8 hexadecimal digits or more do")
     if slash and not (index.isascii() and index.isdecimal() and len(index) <= 3):
         raise WrongUsage(f"{index[:20]!r} is no place in a statement: a number is")
-    return parse_statement_digest(digest).hex(), int(index) if slash else None
+    return digest, int(index) if slash else None

@@ -119,6 +119,7 @@ def give_second(
 ) -> Receipted:
     """Give the second signature under one message of a statement, or under all that wait: those at once or not at all.
 
+    The start of the statement's digest does where nothing else that waits begins so.
     Raises the ledger's rejection where what waits breaks a rule by now.
     """
     signed = [
@@ -159,12 +160,12 @@ def _submit(
 
 
 def _find(session: LedgerSession, workspace: Workspace, statement: str, index: int | None) -> list[Waiting]:
-    """What waits of a statement; of one place in it where that is named."""
+    """What waits of the one statement that begins so; of one place in it where that is named."""
     held = waiting(session.store, workspace.organisation)
-    found = [one for one in held if one.statement == statement and index in (None, one.index)]
+    found = [one for one in held if one.statement.startswith(statement) and index in (None, one.index)]
     if not found:
         place = statement if index is None else f"{statement}/{index}"
-        raise OperationalError(
-            f"nothing of {place} waits for a second signature: `cellvow sign waiting` lists what does"
-        )
+        raise OperationalError(f"nothing of {place} waits for a second signature: see `cellvow sign waiting`")
+    if any(one.statement != found[0].statement for one in found):
+        raise OperationalError(f"more than one statement that waits begins with {statement}: give more of it")
     return found
