@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import msgspec
+
 from cellvow.core.contracts.acceptance import AttestationReference, RecordVerdict
 from cellvow.core.contracts.anchor import Anchor
 from cellvow.core.contracts.attestation import (
@@ -16,6 +18,7 @@ from cellvow.core.contracts.battery import Backfill, RegisterBattery, RegisterMo
 from cellvow.core.contracts.change import AdmitMember, Change, ChangeRoles
 from cellvow.core.contracts.contract import Committed
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
+from cellvow.core.contracts.countersigning import Countersign, SetSigningRule, WithdrawHeld
 from cellvow.core.contracts.custody import (
     AcceptHandover,
     DeclineHandover,
@@ -49,6 +52,7 @@ from cellvow.core.contracts.use import (
 )
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.signature import sign
+from cellvow.core.protocol.ruleset import NEWEST, get_ruleset
 from tests.world import CHAIN_ID, DAY_MS, GENESIS_MS, Signer, make_signer
 
 GTIN = "04012345123456"
@@ -451,3 +455,31 @@ def assessment(state: SafetyState = "safe", *closes: tuple[str, str], identifier
     """Somebody has looked at a unit; the incidents that this closes."""
     names = tuple(IncidentName(organisation=who, reference=reference) for who, reference in closes)
     return AssessSafety(battery=identifier, state=state, closes=names, report=committed("8f"))
+
+
+def compromise(signer: Signer, since_ms: int) -> RevokeKey:
+    """Somebody else may have had the signer's key since then."""
+    return msgspec.structs.replace(revoke_key(signer), cause="compromised", compromised_since_ms=since_ms)
+
+
+def signing_rule(organisation: str, *names: str) -> SetSigningRule:
+    """The organisation wants these messages signed twice."""
+    return SetSigningRule(organisation=organisation, messages=tuple(sorted(names)))
+
+
+def second_signature(first: Statement, index: int = 0) -> Countersign:
+    """The second signature under message `index` of a statement."""
+    order = first.messages[index]
+    return Countersign(
+        organisation=first.envelope.organisation,
+        statement=first.envelope.digest.hex(),
+        index=index,
+        about=get_ruleset(NEWEST).parse_message(order).subject,
+        order=msgspec.Raw(order),
+    )
+
+
+def withdraw_held(first: Statement, index: int = 0) -> WithdrawHeld:
+    """Message `index` of a statement is to wait no longer."""
+    envelope = first.envelope
+    return WithdrawHeld(organisation=envelope.organisation, statement=envelope.digest.hex(), index=index)

@@ -90,6 +90,7 @@ _SCALARS: dict[type[Any], str] = {
     msgspec.inspect.IntType: "integer",
     msgspec.inspect.BoolType: "truth value",
     msgspec.inspect.NoneType: "nothing",
+    msgspec.inspect.RawType: "a message",
 }
 
 

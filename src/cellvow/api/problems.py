@@ -5,7 +5,7 @@ from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
 from cellvow.api.negotiation import choose_language, wants_json
-from cellvow.core.ledger.outcome import KeptAsClaim
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, Malformed, OperationalError, VerificationError
 from cellvow.node.engine import Backpressure
@@ -94,6 +94,8 @@ def derive_refusal(error: CellvowError) -> Refusal:
         )
     if isinstance(error, KeptAsClaim):
         return Refusal(Problem.REJECTED, detail=as_sentence(str(error)), code="contested", reason=error.topic)
+    if isinstance(error, KeptForSecond):
+        return Refusal(Problem.REJECTED, detail=as_sentence(str(error)), code="held", reason=error.statement)
     if isinstance(error, Malformed):
         return Refusal(Problem.BAD_REQUEST, detail=as_sentence(str(error)))
     if isinstance(error, Backpressure | LedgerLocked):

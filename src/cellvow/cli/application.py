@@ -22,6 +22,7 @@ from cellvow.cli import (
     parts,
     rows,
     services,
+    signing,
     takeovers,
     votes,
     witnesses,
@@ -45,6 +46,7 @@ STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "dispute", "takeover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "sign", "battery", "handover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),
@@ -89,6 +91,7 @@ def _begin(
 
 app.add_typer(founding.app, name="init")
 app.add_typer(keys.app, name="key")
+app.add_typer(signing.app, name="sign")
 app.add_typer(batteries.app, name="battery")
 app.add_typer(handovers.app, name="handover")
 app.add_typer(disputes.app, name="dispute")

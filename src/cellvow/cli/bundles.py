@@ -127,7 +127,7 @@ def receive(options: BundleToReceive) -> Answer:
     data = read_bounded(options.file, BUNDLE_BYTES_MAX)
     with opened_workspace(options.workspace) as workspace:
         verified = receive_bundle(workspace, data, workspace.home().trust)
-    kind, subject = verified.message.get("type"), verified.message.get("battery", "")
+    kind, subject = verified.ordered.get("type"), verified.ordered.get("battery", "")
     document = {
         "disclosures": verified.disclosures,
         "message": verified.message,

@@ -37,6 +37,7 @@ class ExitCode(IntEnum):
     OPERATIONAL = 5
     RE_TEST = 6
     CANNOT_TELL = 7
+    WAITING = 8
     FAULT = 70
     INTERRUPTED = 130
 
@@ -50,6 +51,7 @@ MEANINGS = {
     ExitCode.OPERATIONAL: "storage, lock, witness or overload: trying again later makes sense",
     ExitCode.RE_TEST: "a verdict: test again",
     ExitCode.CANNOT_TELL: "a verdict: cannot tell from what is shown",
+    ExitCode.WAITING: "recorded, and waiting for a second signature: nothing was done yet",
     ExitCode.FAULT: "a fault of this program",
     ExitCode.INTERRUPTED: "interrupted",
 }
@@ -83,16 +85,21 @@ REMEDIES = {
     1205: "Choose another reference: each is used once.",
     1207: "Choose another reference: each is used once.",
     1210: "Ask who holds the unit for an order: `cellvow service order`. `cellvow passport` says who that is.",
+    1601: "`cellvow sign waiting` lists what waits.",
+    1602: "Sign with the key of somebody else: --key, or his own workspace.",
+    1606: "Withdraw it with `cellvow sign withdraw`, and order it anew if it is right.",
 }
 """What to do next, by the code of the reason; other codes get their family's sentence."""
 
 CLAIM_REMEDY = "Follow it with `cellvow dispute show`, or take it back with `cellvow dispute withdraw`."
+HELD_REMEDY = "Let a colleague give the second signature: `cellvow sign waiting`, then `cellvow sign second`."
 _FAMILY_REMEDIES = {
     ExitCode.DOES_NOT_HOLD: "Do not rely on it. Check that the trust file is the right one, or ask for the proof anew.",
     ExitCode.WRONG_USAGE: "The same command with --help shows how it is used.",
     ExitCode.REFUSED: "Nothing was changed by it. Mend what the rule names and send a new statement.",
     ExitCode.MALFORMED: "Mend the input and try again; nothing was recorded.",
     ExitCode.OPERATIONAL: "Mend that and try again; `cellvow doctor` says what else is wrong.",
+    ExitCode.WAITING: HELD_REMEDY,
     ExitCode.FAULT: "This is our fault, not yours. Please report it with the file named above.",
     ExitCode.INTERRUPTED: "What was committed before stays committed; the same command can be given again.",
 }
@@ -102,6 +109,7 @@ _FAMILIES = {
     ExitCode.REFUSED: "refusal",
     ExitCode.MALFORMED: "malformed",
     ExitCode.OPERATIONAL: "operational",
+    ExitCode.WAITING: "waiting",
     ExitCode.FAULT: "fault",
     ExitCode.INTERRUPTED: "interrupted",
 }
@@ -111,6 +119,7 @@ _HEADINGS = {
     ExitCode.REFUSED: "Refused by the ledger",
     ExitCode.MALFORMED: "Malformed",
     ExitCode.OPERATIONAL: "Could not be done",
+    ExitCode.WAITING: "Waits for a second signature",
     ExitCode.FAULT: "A fault of this program",
     ExitCode.INTERRUPTED: "Interrupted",
 }
@@ -147,7 +156,7 @@ class Failure:
 
 def describe_failure(error: BaseException) -> Failure:
     """The failure that an error is; an error that is none of ours is a fault of this program."""
-    from cellvow.core.ledger.outcome import KeptAsClaim
+    from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
     from cellvow.core.ledger.rejection import NotIncludable, Rejected
 
     if isinstance(error, Rejected | NotIncludable):
@@ -155,6 +164,9 @@ def describe_failure(error: BaseException) -> Failure:
     if isinstance(error, KeptAsClaim):
         kept = {"battery": error.battery, "opener": error.opener, "reference": error.reference, "topic": error.topic}
         return Failure(ExitCode.REFUSED, str(error), CLAIM_REMEDY, {"contested": kept})
+    if isinstance(error, KeptForSecond):
+        waiting = {"statement": error.statement, "indexes": list(error.indexes)}
+        return Failure(ExitCode.WAITING, str(error), HELD_REMEDY, {"held": waiting})
     code = _exit_code(error)
     details: dict[str, object] = {}
     if isinstance(error, VerificationError):

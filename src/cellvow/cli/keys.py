@@ -44,8 +44,9 @@ def list_keys(options: WorkspaceOptions) -> Answer:
     """
     with opened_workspace(options.workspace) as workspace:
         keys = _described_keys(workspace)
-    rows = tuple((str(one["name"]), str(one["kind"]), str(one["kid"]), str(one["state"])) for one in keys)
-    return Answer({"keys": keys}, [Table(("name", "kind", "key identifier", "on the ledger"), rows)])
+    columns = ("name", "kind", "role", "kid", "state")
+    rows = tuple(tuple(_text(one.get(column)) for column in columns) for one in keys)
+    return Answer({"keys": keys}, [Table(("name", "kind", "role", "key identifier", "on the ledger"), rows)])
 
 
 @command(app, "show", examples=("cellvow key show operational-1 --workspace lab",))
@@ -83,28 +84,48 @@ class KeyToRegister(WorkspaceOptions):
         list[str],
         typer.Option(metavar="MESSAGE", help="A message type it may sign; repeat it. Without: all but key management."),
     ] = dataclasses.field(default_factory=list)
+    role: Annotated[
+        str | None, typer.Option(metavar="ROLE", help="Whose work it is for, instead: tester, dispatcher, clerk, ...")
+    ] = None
     valid_until: Annotated[str | None, typer.Option(metavar="YYYY-MM-DD", help="Last day it may sign.")] = None
 
 
 @command(
     app,
     "register",
-    examples=("cellvow key register bench-3 --workspace lab --scope IssueAttestation --valid-until 2027-12-31",),
+    examples=(
+        "cellvow key register bench-3 --workspace lab --scope IssueAttestation --valid-until 2027-12-31",
+        "cellvow key register operational-2 --role dispatcher --workspace lab",
+    ),
 )
 def register_key(options: KeyToRegister) -> Answer:
     """Register an operational key on the ledger.
 
-    Signed by the root key; in force from the next block on.
+    Signed by the root key; in force from the next block on. A role stands for the messages of one kind of work:
+    tester, dispatcher, clerk, purchaser, delegate (votes), or signatory (all of them).
     """
     from cellvow.workspace import commands
 
     until = None if options.valid_until is None else parse_last_moment(options.valid_until)
-    scope = tuple(options.scope) or commands.ALL_SCOPE
+    scope = _scope_of(options)
     return perform(
         options.workspace,
         f"Key {options.name} is registered.",
         lambda session, workspace: commands.enrol(session, workspace, options.name, scope, until),
     )
+
+
+def _scope_of(options: KeyToRegister) -> tuple[str, ...]:
+    from cellvow.workspace.commands import ALL_SCOPE
+    from cellvow.workspace.scopes import WORK
+
+    if options.role is None:
+        return tuple(options.scope) or ALL_SCOPE
+    if options.scope:
+        raise WrongUsage("say --role or --scope, not both: a role stands for a scope")
+    if options.role not in WORK:
+        raise WrongUsage(f"{options.role!r} is no role; roles are {', '.join(WORK)}")
+    return WORK[options.role]
 
 
 @command(app, "use", examples=("cellvow key use operational-2 --workspace lab",))
@@ -309,9 +330,12 @@ def _state(record: "KeyRecord | None", height: int, time_ms: int) -> str:
 
 
 def _described(name: str, key: "SigningKey", record: "KeyRecord | None", state: str) -> dict[str, object]:
+    from cellvow.workspace.scopes import role_of
+
     known: Mapping[str, object] = {}
     if record is not None:
         known = {
+            "role": None if record.kind == "root" else role_of(record.scope),
             "scope": list(record.scope),
             "registered_height": record.registered_height,
             "valid_from": day(record.valid_from_ms),

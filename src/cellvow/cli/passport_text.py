@@ -223,7 +223,8 @@ def _life(passport: "Passport", words: _Words) -> list[str | Table]:
 
 
 def _suspect(source: "Source", words: _Words) -> str:
-    return f" [{words.text('source.suspect')}]" if source.suspect else ""
+    marks = [name for name in ("suspect", "countersigned") if getattr(source, name)]
+    return "".join(f" [{words.text(f'source.{name}')}]" for name in marks)
 
 
 def _sentence(step: "LifeStep", words: _Words) -> str:

@@ -88,7 +88,7 @@ def recomputed_document(verified: "Verified", recomputed: "RecomputedVerdict") -
     return {
         "anchored": verified.anchored,
         "as_of": message.as_of,
-        "attestation": verified.message.get("attestation"),
+        "attestation": verified.ordered.get("attestation"),
         "battery": message.battery,
         "organisation": verified.organisation,
         "policy": {"digest": message.policy, "name": recomputed.policy.name},

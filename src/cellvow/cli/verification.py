@@ -50,6 +50,6 @@ def verify(options: ToVerify) -> Answer:
     require_sound_library()
     verified = verify_file(options.bundle, options.trust, is_valid)
     lines = describe(verified)
-    if verified.message.get("type") == "RecordVerdict" and verified.disclosures:
+    if verified.ordered.get("type") == "RecordVerdict" and verified.disclosures:
         lines += ["The verdict itself can be computed again:", f"  cellvow verdict --check {options.bundle}"]
     return Answer(verified_document(verified), lines)

@@ -71,15 +71,15 @@ def perform(folder: Path, sentence: str, act: Act) -> Answer:
 
 
 def submit_and_publish(workspace: "Workspace", act: Act) -> tuple["Receipted", Published]:
-    """Submit in one turn and publish; a rejection or a claim is published too, since it stands in the ledger."""
-    from cellvow.core.ledger.outcome import KeptAsClaim
+    """Submit in one turn and publish; what was rejected, or kept otherwise, too: it stands in the ledger."""
+    from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
     from cellvow.core.ledger.rejection import Rejected
     from cellvow.workspace.clock import now_ms
 
     with workspace.home().open_session(now_ms) as session:
         try:
             receipted = act(session, workspace)
-        except (KeptAsClaim, Rejected):
+        except (Rejected, KeptAsClaim, KeptForSecond):
             publish(session)
             raise
         return receipted, publish(session)

@@ -70,7 +70,10 @@ _MODEL_FACTS = (
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """One accepted message as the ledger holds it, with the type of the event it recorded last, and its signer."""
+    """One accepted message as the ledger holds it, with the type of the event it recorded last, and its signer.
+
+    Of one that needed two signatures, the statement and `kid` are the second's, and `first_kid` signed before.
+    """
 
     message: Message
     event: str
@@ -81,6 +84,7 @@ class Recorded:
     height: int
     time_ms: int
     leaf: int
+    first_kid: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -159,6 +163,7 @@ def _source_of(ledger: Ledger, recorded: Recorded) -> Source:
         height=recorded.height,
         time_ms=recorded.time_ms,
         suspect=value is not None and is_suspect(parse_key_record(value), recorded.time_ms),
+        countersigned=recorded.first_kid is not None,
     )
 
 

@@ -59,6 +59,7 @@ class Source:
     """Who signed a fact, in which statement, and when the ledger recorded it.
 
     `suspect`: the key that signed it was somebody else's by then, as its owner or a vote has said since.
+    `countersigned`: two keys of the organisation signed it, and the statement is the second's.
     """
 
     organisation: str
@@ -68,6 +69,7 @@ class Source:
     height: int
     time_ms: int
     suspect: bool = False
+    countersigned: bool = False
 
 
 @dataclass(frozen=True, slots=True)

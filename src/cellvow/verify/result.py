@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
 from cellvow.core.primitives.encoding import Json
+from cellvow.core.primitives.errors import VerificationError
 
 TITLES = {
     1: "Form",
@@ -70,6 +71,11 @@ class Verified:
     standing: str = ""
     disclosures: list[Json] = field(default_factory=list)
 
+    @property
+    def ordered(self) -> dict[str, Json]:
+        """What the message orders: itself, or what it gives a second signature to."""
+        return ordered_by(self.message)
+
 
 def describe_time(time_ms: int) -> str:
     """A block time in words, UTC; numbers beyond the calendar stay numbers."""
@@ -77,3 +83,13 @@ def describe_time(time_ms: int) -> str:
         return f"{time_ms} ms"
     moment = datetime(1970, 1, 1, tzinfo=UTC) + timedelta(milliseconds=time_ms)
     return moment.strftime("%Y-%m-%d %H:%M:%S UTC")
+
+
+def ordered_by(message: dict[str, Json]) -> dict[str, Json]:
+    """What a message orders: itself, or what it gives a second signature to."""
+    if message.get("type") != "Countersign":
+        return message
+    order = message.get("order")
+    if not isinstance(order, dict):
+        raise VerificationError("a second signature is under no message")
+    return order

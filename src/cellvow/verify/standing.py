@@ -2,7 +2,7 @@
 
 from cellvow.core.ledger.key import KeyRecord, is_suspect
 from cellvow.core.primitives.encoding import Json
-from cellvow.verify.result import Verified, describe_time
+from cellvow.verify.result import Verified, describe_time, ordered_by
 
 
 def derive_suspicion(key: KeyRecord, time_ms: int) -> str:
@@ -35,6 +35,7 @@ def derive_standing(result: Verified) -> str:
 
 def attestation_in(message: dict[str, Json]) -> dict[str, Json] | None:
     """The attestation that a message issues, or puts in place of an earlier one; None for any other message."""
+    message = ordered_by(message)
     if message.get("type") == "IssueAttestation":
         return message
     replacement = message.get("replacement") if message.get("type") == "CorrectStatement" else None

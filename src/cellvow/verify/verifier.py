@@ -9,13 +9,14 @@ from collections.abc import Callable
 from cellvow.core.ledger.checkpoint import SignatureCheck
 from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
 from cellvow.core.ledger.key import key_record_key, parse_key_record
+from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.ledger.state import StateProof, verify_presence
 from cellvow.core.ledger.statement import is_hex
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.verify.bundle import parse_bundle
-from cellvow.verify.result import TITLES, Step, Verified, describe_time
+from cellvow.verify.result import TITLES, Step, Verified, describe_time, ordered_by
 from cellvow.verify.signer import check_key, check_organisation
 from cellvow.verify.standing import attestation_in, derive_standing, derive_suspicion
 from cellvow.verify.trust import Trust
@@ -72,15 +73,23 @@ def _check_message(work: Work) -> str:
     statement = work.bundle.statement
     message = open_message(statement, work.envelope)
     kind = message.get("type")
-    require(isinstance(kind, str) and kind in work.key.scope, f"the key may not sign a {kind}")
+    ordered = ordered_by(message).get("type")
+    for one in (kind, ordered):
+        require(isinstance(one, str) and one in work.key.scope, f"the key may not sign a {one}")
     work.result.message = message
     work.result.index = 0 if statement.batch is None else statement.batch.index
-    return f"{kind} about {work.envelope.subject}"
+    second = "" if ordered == kind else f", the second signature under {ordered}"
+    return f"{kind} about {work.envelope.subject}{second}"
 
 
 def _check_outcome(work: Work) -> str:
     require_accepted(work.bundle.statement)
-    return "the ledger accepted it"
+    if work.result.message.get("type") != "Countersign":
+        return "the ledger accepted it"
+    events = parse_outcome(work.bundle.statement.outcome).events
+    first = events[0].get("first") if events else None
+    require(isinstance(first, str), "a second signature without the key that signed first")
+    return f"the ledger accepted it, as the second signature after that of key {first}"
 
 
 def _check_inclusion(work: Work) -> str:
@@ -144,7 +153,8 @@ def _check_disclosures(work: Work) -> str:
 
 def _results_in(message: dict[str, Json]) -> Json:
     """What a message commits to: the results of an attestation, or of a recorded verdict."""
-    committing = message if message.get("type") == "RecordVerdict" else attestation_in(message) or {}
+    ordered = ordered_by(message)
+    committing = ordered if ordered.get("type") == "RecordVerdict" else attestation_in(ordered) or {}
     return committing.get("results")
 
 

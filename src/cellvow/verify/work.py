@@ -110,6 +110,7 @@ def require_accepted(inclusion: Inclusion) -> None:
     """Refuse a statement that the ledger rejected."""
     outcome = parse_outcome(inclusion.outcome)
     require(not outcome.is_contested, "the ledger kept it as a claim against its registers: it changed none of them")
+    require(not outcome.is_held, "it waits for a second signature of its organisation: it has done nothing")
     reason = outcome.reason
     require(outcome.is_accepted, f"the ledger rejected it with code {0 if reason is None else int(reason)}")
 

@@ -24,6 +24,7 @@ ORDERS = {
     "CompleteRecovery": "order.CompleteRecovery",
     "CorrectStatement": "order.CorrectStatement",
     "DeclareWaste": "order.DeclareWaste",
+    "Countersign": "order.Countersign",
     "DeclineHandover": "order.DeclineHandover",
     "Decommission": "order.Decommission",
     "GradeUnit": "order.GradeUnit",
@@ -42,8 +43,10 @@ ORDERS = {
     "RevokeAttestation": "order.RevokeAttestation",
     "RevokeKey": "order.RevokeKey",
     "RotateRootKey": "order.RotateRootKey",
+    "SetSigningRule": "order.SetSigningRule",
     "VetoRecovery": "order.VetoRecovery",
     "WithdrawHandover": "order.WithdrawHandover",
+    "WithdrawHeld": "order.WithdrawHeld",
     "WithdrawProposal": "order.WithdrawProposal",
 }
 """Message type -> its text; a later ruleset's type stands as it is written."""

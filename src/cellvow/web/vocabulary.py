@@ -71,6 +71,7 @@ MESSAGES = (
     "CompleteTakeover",
     "CorrectStatement",
     "DeclareWaste",
+    "Countersign",
     "DeclineHandover",
     "Decommission",
     "DescribeModel",
@@ -109,11 +110,13 @@ MESSAGES = (
     "UninstallBattery",
     "UpdateSoftware",
     "StatePosition",
+    "SetSigningRule",
     "VetoRecovery",
     "WithdrawDispute",
     "WithdrawHandover",
     "WithdrawOrder",
     "WithdrawNotice",
+    "WithdrawHeld",
     "WithdrawProposal",
 )
 """Messages that a proof can be of."""

@@ -19,7 +19,7 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeKey, possession_bytes
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.key import key_record_key, parse_sequence_record, sequence_record_key
-from cellvow.core.ledger.outcome import KeptAsClaim, Outcome, parse_outcome
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond, Outcome, parse_outcome
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
@@ -81,6 +81,8 @@ ALL_SCOPE = (
     "ResetSoftware",
     "ReportIncident",
     "AssessSafety",
+    "Countersign",
+    "WithdrawHeld",
 )
 """What an operational key may sign unless its registration says less."""
 
@@ -96,7 +98,8 @@ class Declaration:
 def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Receipted:
     """Submit a statement and wait until it is committed; raises the first rejection that is not another's fault.
 
-    Raises `KeptAsClaim` where nothing was rejected, and a message was kept as a claim against the registers.
+    Raises `KeptAsClaim` where nothing was rejected, and a message was kept as a claim against the registers, and
+    `KeptForSecond` where one waits for a second signature of the organisation.
     """
     try:
         receipted = session.submit(signed.data).result(timeout=COMMIT_TIMEOUT_S)
@@ -109,7 +112,7 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
 
 
 def require_accepted(receipted: Receipted) -> None:
-    """Raise the first rejection of a statement that is not another's fault, or the claim that was kept of it."""
+    """Raise the first rejection of a statement that is not another's fault, or how else it was kept."""
     outcomes = [parse_outcome(outcome) for outcome in receipted.outcomes]
     rejected = [outcome for outcome in outcomes if outcome.reason is not None]
     causes = [outcome for outcome in rejected if outcome.reason is not Reason.BATCH_ABORTED]
@@ -119,6 +122,9 @@ def require_accepted(receipted: Receipted) -> None:
     for outcome in outcomes:
         if outcome.is_contested:
             raise _claim(outcome)
+    held = tuple(index for index, outcome in enumerate(outcomes) if outcome.is_held)
+    if held:
+        raise KeptForSecond(receipted.digest.hex(), held)
 
 
 def _claim(outcome: Outcome) -> KeptAsClaim:
@@ -317,9 +323,13 @@ def correct_birth(session: LedgerSession, workspace: Workspace, replacement: Reg
 
 
 def submit_batch(
-    session: LedgerSession, workspace: Workspace, messages: Sequence[Message], mode: str = "atomic"
+    session: LedgerSession,
+    workspace: Workspace,
+    messages: Sequence[Message],
+    mode: str = "atomic",
+    key_name: str | None = None,
 ) -> Receipted:
     """Sign many messages at once and submit them."""
     chain_id = session.engine.head.chain_id
-    signed = workspace.sign_batch(chain_id, messages, secrets.token_bytes(32), now_ms(), mode)
+    signed = workspace.sign_batch(chain_id, messages, secrets.token_bytes(32), now_ms(), mode, key_name)
     return submit(session, workspace, signed)

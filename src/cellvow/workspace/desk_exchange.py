@@ -176,7 +176,7 @@ class Exchange:
 
 
 def _received(verified: Verified) -> ReceivedBundle:
-    battery = verified.message.get("battery")
+    battery = verified.ordered.get("battery")
     return ReceivedBundle(
         f"{verified.statement_digest}-{verified.index}",
         verified,

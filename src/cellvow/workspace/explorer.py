@@ -96,6 +96,7 @@ class MessageView:
     subject: str
     accepted: bool
     contested: bool = False
+    held: bool = False
     events: tuple[str, ...] = ()
     code: int | None = None
     reason: str | None = None
@@ -291,9 +292,14 @@ def _message(stored: StoredStatement, index: int, ruleset: Ruleset) -> MessageVi
     outcome = parse_outcome(stored.outcomes[index])
     if outcome.reason is None:
         events = tuple(str(event["type"]) for event in outcome.events)
-        claimed = outcome.is_contested
         return MessageView(
-            index=index, type=kind, subject=subject, accepted=not claimed, contested=claimed, events=events
+            index=index,
+            type=kind,
+            subject=subject,
+            accepted=outcome.is_accepted,
+            contested=outcome.is_contested,
+            held=outcome.is_held,
+            events=events,
         )
     reason = outcome.reason
     return MessageView(

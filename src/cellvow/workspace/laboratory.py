@@ -150,7 +150,7 @@ def prove_imported_row(workspace: Workspace, number: str, index: int) -> tuple[R
 
 def verify_anchored_row(proof: RowProof, anchor: Verified) -> dict[str, int | None]:
     """The values of a row, proven to lie under the root that a verified anchor holds; or `VerificationError`."""
-    message = anchor.message
+    message = anchor.ordered
     root, rows = message.get("root"), message.get("rows")
     if message.get("type") != "Anchor" or not isinstance(root, str) or not isinstance(rows, int):
         raise VerificationError("the bundle is not that of an anchor")

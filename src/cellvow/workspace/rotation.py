@@ -14,8 +14,9 @@ from cellvow.core.ledger.key import DEVICE, OPERATIONAL, ROOT, KeyRecord, key_re
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
-from cellvow.workspace.commands import ALL_SCOPE, submit_message
+from cellvow.workspace.commands import submit_message
 from cellvow.workspace.keystore import SigningKey
+from cellvow.workspace.scopes import successor_scope
 from cellvow.workspace.workspace import Workspace
 
 _NAMES = {OPERATIONAL: "operational", ROOT: "root"}
@@ -44,8 +45,7 @@ def rotate_key(session: LedgerSession, workspace: Workspace, name: str) -> Recei
         kind="operational",
         # One that has ended - stolen, and revoked before - has nothing to be replaced any more.
         replaces=old.kid.hex() if record is not None and record.revoked_height is None else None,
-        # What newer rulesets added may be signed by the new key as well.
-        scope=tuple(dict.fromkeys((*(() if record is None else record.scope), *ALL_SCOPE))),
+        scope=successor_scope(() if record is None else record.scope),
         valid_from_ms=0,
         possession=possession_of(session, workspace, key),
     )

@@ -62,13 +62,15 @@ def export_bundle(store: LedgerStore, workspace: Workspace | None, wanted: Wante
 
 
 def read_message(store: LedgerStore, statement: bytes, index: int) -> Message:
-    """Message `index` of a statement; raises `OperationalError` where the ledger holds none, or rejected it."""
+    """What message `index` of a statement ordered; raises `OperationalError` where there is none, or it did nothing."""
     stored = store.statement_of_digest(statement)
     if stored is None or index >= len(stored.statement.messages):
         raise OperationalError(f"the ledger holds no message {index} of statement {statement.hex()}")
-    if not parse_outcome(stored.outcomes[index]).is_accepted:
-        raise OperationalError(f"message {index} of statement {statement.hex()} was rejected")
-    return get_ruleset(NEWEST).parse_message(stored.statement.messages[index])
+    outcome, ruleset = parse_outcome(stored.outcomes[index]), get_ruleset(NEWEST)
+    if not outcome.is_accepted:
+        became = "waits for a second signature, or did" if outcome.is_held else "was rejected"
+        raise OperationalError(f"message {index} of statement {statement.hex()} {became}")
+    return ruleset.ordered_by(ruleset.parse_message(stored.statement.messages[index]))
 
 
 def committing_in(message: Message) -> IssueAttestation | RecordVerdict | None:

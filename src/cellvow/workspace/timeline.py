@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from cellvow.core.contracts.contract import Message
+from cellvow.core.contracts.countersigning import Countersign
 from cellvow.core.ledger.log import parse_block_leaf
 from cellvow.core.ledger.outcome import Outcome, parse_outcome
 from cellvow.core.primitives.errors import OperationalError
@@ -134,7 +135,7 @@ def _accepted(stored: StoredStatement, block: StoredBlock) -> Iterator[tuple[int
     for index, data in enumerate(stored.statement.messages):
         outcome = parse_outcome(stored.outcomes[index])
         if outcome.is_accepted:
-            yield index, ruleset.parse_message(data), outcome
+            yield index, ruleset.ordered_by(ruleset.parse_message(data)), outcome
 
 
 def _batteries(subjects: Iterable[str]) -> list[BatteryId]:
@@ -159,8 +160,9 @@ def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
             f"the index names message {index} of leaf {leaf}, which was not accepted: delete the index"
         )
     ruleset, envelope = get_ruleset(parse_block_leaf(block.body).ruleset), stored.statement.envelope
+    message = ruleset.parse_message(stored.statement.messages[index])
     return Recorded(
-        message=ruleset.parse_message(stored.statement.messages[index]),
+        message=ruleset.ordered_by(message),
         event=str(outcome.events[-1]["type"]),
         organisation=envelope.organisation,
         kid=envelope.kid.hex(),
@@ -169,4 +171,5 @@ def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
         height=block.height,
         time_ms=block.time_ms,
         leaf=leaf,
+        first_kid=str(outcome.events[0]["first"]) if isinstance(message, Countersign) else None,
     )

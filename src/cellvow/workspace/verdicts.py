@@ -72,11 +72,11 @@ def record_verdict(session: LedgerSession, workspace: Workspace, judgement: Judg
 
 def verify_recorded_verdict(verified: Verified) -> RecomputedVerdict:
     """The verdict of a verified bundle, computed again from its disclosure; raises `VerificationError` on any lie."""
-    if verified.message.get("type") != "RecordVerdict":
+    if verified.ordered.get("type") != "RecordVerdict":
         raise VerificationError("the bundle is not that of a recorded verdict")
     if not verified.disclosures:
         raise VerificationError("the bundle does not show the reasons: ask its signer for them, to compute it again")
-    return verify_verdict(verified.message, verified.disclosures[0])
+    return verify_verdict(verified.ordered, verified.disclosures[0])
 
 
 def _read_policy(path: Path, data: bytes) -> Policy:

@@ -182,13 +182,19 @@ class Workspace:
         return self._sign(chain_id, message.subject, SINGLE_CONTENT, body, now_ms, key_name)
 
     def sign_batch(
-        self, chain_id: str, messages: Sequence[Message], seed: bytes, now_ms: int, mode: str = "atomic"
+        self,
+        chain_id: str,
+        messages: Sequence[Message],
+        seed: bytes,
+        now_ms: int,
+        mode: str = "atomic",
+        key_name: str | None = None,
     ) -> Signed:
         """A batch under one signature; `seed` is 32 secret random bytes, used once."""
         carried = tuple(encode_checked(message) for message in messages)
         root = batch_root(seed, carried).hex()
         body: dict[str, Json] = {"count": len(carried), "mode": mode, "root": root}
-        signed = self._sign(chain_id, BATCH_SUBJECT, BATCH_CONTENT, body, now_ms, None)
+        signed = self._sign(chain_id, BATCH_SUBJECT, BATCH_CONTENT, body, now_ms, key_name)
         data = encode_batch(signed.data, seed, carried)
         self.sequences.keep(signed.kid, signed.sequence, data)
         return Signed(data, signed.kid, signed.sequence)

@@ -13,7 +13,7 @@ import typer
 
 from cellvow.cli.failures import MEANINGS, ExitCode, WrongUsage, describe_failure, failures_translated
 from cellvow.core.contracts.contract import Contested
-from cellvow.core.ledger.outcome import KeptAsClaim
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.errors import (
     CellvowError,
@@ -155,7 +155,7 @@ def test_no_family_of_errors_is_forgotten() -> None:
 
     assert ExitCode.FAULT is describe_failure(NewFamily("x")).exit_code
     inside = {NewFamily, Contested}  # what a contract raises and the protocol catches never comes this far
-    assert set(CellvowError.__subclasses__()) - inside - mapped <= {Rejected.__mro__[1], KeptAsClaim}
+    assert set(CellvowError.__subclasses__()) - inside - mapped <= {Rejected.__mro__[1], KeptAsClaim, KeptForSecond}
 
 
 def test_a_claim_that_was_kept_names_its_dispute() -> None:
@@ -171,3 +171,14 @@ def test_a_claim_that_was_kept_names_its_dispute() -> None:
         "reference": "CLAIM-1",
         "topic": "cloned_serial",
     }
+
+
+@pytest.mark.parametrize(("indexes", "said"), [((0,), "and it waits"), ((0, 2), "and 2 messages wait")])
+def test_what_waits_for_a_second_signature_is_no_refusal(indexes: tuple[int, ...], said: str) -> None:
+    """It has an exit code of its own, and what to do next is said."""
+    failure = describe_failure(KeptForSecond("ab" * 32, indexes))
+
+    assert ExitCode.WAITING is failure.exit_code
+    assert said in failure.reason
+    assert "cellvow sign second" in failure.remedy
+    assert failure.document()["held"] == {"statement": "ab" * 32, "indexes": list(indexes)}

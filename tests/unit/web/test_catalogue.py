@@ -35,8 +35,11 @@ NOT_ABOUT_A_BATTERY = {
     "CompromiseMarked",
     "FloorRaised",
     "GuardiansAppointed",
+    "HeldWithdrawn",
     "KeyRegistered",
     "KeyRevoked",
+    "MessageCountersigned",
+    "MessageHeld",
     "ProposalAdopted",
     "ProposalMade",
     "ProposalRefused",
@@ -47,6 +50,7 @@ NOT_ABOUT_A_BATTERY = {
     "RecoveryOpened",
     "RecoveryVetoed",
     "RootKeyRotated",
+    "SigningRuleSet",
     "VoteCast",
 }
 

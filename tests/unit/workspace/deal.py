@@ -64,14 +64,14 @@ class Deal:
             workspace.close()
 
 
-def strike_deal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Deal:
+def strike_deal(folder: Path, monkeypatch: pytest.MonkeyPatch, ruleset: int = 1) -> Deal:
     """Make the deal; statements are signed at the moment the counter starts with."""
     monkeypatch.setattr(commands, "now_ms", lambda: START_MS)
     accreditation = Accreditation(_STANDARD.name, _STANDARD.edition, ("capacity",), START_MS + 10**10)
     maker = Workspace.create(folder / "maker", "maker", "Maker (invented)", ["manufacturer"])
     laboratory = Workspace.create(folder / "lab", "lab", "Laboratory (invented)", ["laboratory"], [accreditation])
     buyer = Workspace.create(folder / "buyer", "buyer", "Buyer (invented)", ["buyer"])
-    genesis = Genesis("cellvow-deal", 1_000, 1, tuple(one.member() for one in (buyer, laboratory, maker)))
+    genesis = Genesis("cellvow-deal", 1_000, ruleset, tuple(one.member() for one in (buyer, laboratory, maker)))
     home = NodeHome.create(folder / "node", genesis, "cellvow.test/deal", bytes(range(32)))
     deal = Deal(home, maker, laboratory, buyer, itertools.count(START_MS))
     with deal.session() as session:
@@ -81,7 +81,8 @@ def strike_deal(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Deal:
         commands.register_model(session, maker, _model())
         commands.register_battery(session, maker, BATTERY, "2026-05-17", "Plant 1")
         commands.register_battery(session, maker, OTHER_BATTERY, "2019-03-01", "unknown", BACKFILL)
-        attested = [(maker, _attest(session, maker, "DECL-1")), (laboratory, _attest(session, laboratory, "CERT-1"))]
+        issued = ((maker, "DECL-1"), (laboratory, "CERT-1"))
+        attested = [(one, attest_to(session, one, reference)) for one, reference in issued]
         session.publish()
         for workspace, digest in attested:
             bundle = export_bundle(session.store, workspace, Wanted(digest, 0, None, session.engine.state))
@@ -104,7 +105,7 @@ def _model() -> RegisterModel:
     )
 
 
-def _attest(session: LedgerSession, workspace: Workspace, reference: str) -> bytes:
+def attest_to(session: LedgerSession, workspace: Workspace, reference: str) -> bytes:
     """A declaration, or the laboratory's attestation of a test; its digest."""
     is_test = reference.startswith("CERT")
     health: dict[str, Json] = {"quantity": "state_of_health", "unit": "permille", "value": HEALTH_PERMILLE}

@@ -14,7 +14,15 @@ ROOT, OPERATIONAL, DEVICE = "root", "operational", "device"
 KINDS = (ROOT, OPERATIONAL, DEVICE)
 ROOT_SCOPE = ("RegisterKey", "RevokeKey", "RaiseFloor")
 """The scope written into the record of a root key."""
-ROOT_MESSAGES = (*ROOT_SCOPE, "RotateRootKey", "AppointGuardians", "OpenRecovery", "ApproveRecovery", "VetoRecovery")
+ROOT_MESSAGES = (
+    *ROOT_SCOPE,
+    "RotateRootKey",
+    "AppointGuardians",
+    "OpenRecovery",
+    "ApproveRecovery",
+    "VetoRecovery",
+    "SetSigningRule",
+)
 """All a root key may sign: it manages keys and nothing else. Later rulesets know more of these than the first did."""
 VETO = "VetoRecovery"
 """What a root or operational key signs whatever its scope: an owner who is there keeps his keys."""

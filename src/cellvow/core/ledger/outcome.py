@@ -1,8 +1,9 @@
-"""What became of a message: accepted with the events recorded, rejected with its reason, or contested.
+"""What became of a message: accepted with the events recorded, rejected with its reason, contested, or held.
 
 `{"events":[{"battery":"01/..","type":"BatteryRegistered"}],"result":"accepted"}`,
 `{"code":504,"facts":{},"result":"rejected"}`, or `"contested"` with the events of the dispute it opened, all
-canonical JSON. A contested message did not do what it ordered; what it claims is kept, and an arbiter decides.
+canonical JSON. A contested message did not do what it ordered; what it claims is kept, and an arbiter decides. A
+`"held"` one has done nothing yet: it waits for a second signature of its organisation, and its event says so.
 """
 
 from collections.abc import Sequence
@@ -17,23 +18,24 @@ from cellvow.core.primitives.merkle import leaf_hash, tree_root
 Event = dict[str, Json]
 """A recorded event: its `type` in the past tense, and the identifiers it concerns."""
 
-ACCEPTED, CONTESTED = "accepted", "contested"
+ACCEPTED, CONTESTED, HELD = "accepted", "contested", "held"
 OUTCOME_DOMAIN = "cellvow/outcome/v1"
 
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """Accepted with `events`, contested with the `events` of its dispute, or rejected for `reason` with its `facts`."""
+    """Accepted, contested or held with its `events`, or rejected for `reason` with its `facts`."""
 
     events: tuple[Event, ...] = ()
     reason: Reason | None = None
     facts: tuple[tuple[str, Json], ...] = ()
     is_contested: bool = False
+    is_held: bool = False
 
     @property
     def is_accepted(self) -> bool:
         """Whether the message did what it ordered."""
-        return self.reason is None and not self.is_contested
+        return self.reason is None and not self.is_contested and not self.is_held
 
     @classmethod
     def of_rejection(cls, rejected: Rejected) -> "Outcome":
@@ -55,10 +57,23 @@ class KeptAsClaim(CellvowError):
         )
 
 
+class KeptForSecond(CellvowError):
+    """The organisation asks for a second signature: the message waits for it, and has done nothing yet."""
+
+    def __init__(self, statement: str, indexes: tuple[int, ...]) -> None:
+        self.statement = statement
+        self.indexes = indexes
+        what = "it waits" if len(indexes) == 1 else f"{len(indexes)} messages wait"
+        super().__init__(
+            f"your organisation asks for a second signature: nothing was done yet, and {what} for another key "
+            f"(statement {statement})"
+        )
+
+
 def encode_outcome(outcome: Outcome) -> bytes:
     """Canonical bytes of an outcome."""
     if outcome.reason is None:
-        result = CONTESTED if outcome.is_contested else ACCEPTED
+        result = CONTESTED if outcome.is_contested else HELD if outcome.is_held else ACCEPTED
         return encode_document({"events": list(outcome.events), "result": result})
     return encode_document({"code": int(outcome.reason), "facts": dict(outcome.facts), "result": "rejected"})
 
@@ -67,11 +82,12 @@ def parse_outcome(data: bytes) -> Outcome:
     """The outcome of canonical bytes; raises `Malformed`."""
     document = parse_object(data)
     names, events, facts, code = sorted(document), document.get("events"), document.get("facts"), document.get("code")
-    if names == ["events", "result"] and document["result"] in (ACCEPTED, CONTESTED) and isinstance(events, list):
-        is_contested = document["result"] == CONTESTED
-        return Outcome(events=tuple(_event(event) for event in events), is_contested=is_contested)
-    if names != ["code", "facts", "result"] or document["result"] != "rejected" or not isinstance(facts, dict):
-        raise Malformed("the outcome is no acceptance, no rejection and no contested claim")
+    result = document.get("result")
+    if names == ["events", "result"] and result in (ACCEPTED, CONTESTED, HELD) and isinstance(events, list):
+        told = tuple(_event(event) for event in events)
+        return Outcome(events=told, is_contested=result == CONTESTED, is_held=result == HELD)
+    if names != ["code", "facts", "result"] or result != "rejected" or not isinstance(facts, dict):
+        raise Malformed("the outcome is no acceptance, no rejection, no contested claim and no hold")
     if type(code) is not int or code not in list(Reason):
         raise Malformed(f"code {code} is unknown to this version of the software")
     return Outcome(reason=Reason(code), facts=tuple(sorted(facts.items())))

@@ -151,6 +151,8 @@ class Reason(IntEnum):
     SAME_SIGNER = 1602
     TOO_MANY_HELD = 1603
     WRONG_SIGNING_RULE = 1604
+    PARTLY_HELD = 1605
+    FIRST_KEY_COMPROMISED = 1606
 
 
 RULES: dict[Reason, str] = {
@@ -296,8 +298,12 @@ RULES: dict[Reason, str] = {
     Reason.ARBITER_AGREED: "both sides have named the arbiter, and he has the case: neither names another now",
     Reason.NOTHING_HELD: "no message of this statement waits for a second signature of the organisation",
     Reason.SAME_SIGNER: "the second signature must be another key's than the first",
+    Reason.NOTHING_HELD: "no such message of the organisation waits for a second signature",
+    Reason.SAME_SIGNER: "the second signature must be another key's than the first, and not its successor's",
     Reason.TOO_MANY_HELD: "the organisation has as many messages waiting for a second signature as the ledger allows",
     Reason.WRONG_SIGNING_RULE: "a signing rule names messages that an operational key signs, each once and in order",
+    Reason.PARTLY_HELD: "an atomic batch waits for a second signature as a whole: sign apart what can never wait",
+    Reason.FIRST_KEY_COMPROMISED: "the key that signed first is marked as compromised: sign the message anew",
 }
 """One sentence per reason, in words a signer understands."""
 

@@ -96,3 +96,5 @@ SUCCESSORS_MAX = 1_000
 """Units that one unit becomes, in all operations together: their names stand in one record."""
 HELD_MAX = 64
 """Messages of one organisation that wait for a second signature."""
+ROTATIONS_FOLLOWED_MAX = 16
+"""Rotations of one key while a message waits; past them the second signer counts as the first."""

@@ -3,7 +3,8 @@
 A shipped ruleset never changes; a new behaviour is a new version, activated at a height by vote. 1 is what a first
 release ships: members, keys, batteries and governance; nothing was released before it held all of them, and from here
 on both are fixed. 2 adds the recovery of lost keys. 3 adds what happens after birth - use, parts, second life, end -
-and disputes; from it on a claim against the registers is kept instead of rejected.
+and disputes; from it on a claim against the registers is kept instead of rejected, and an organisation may ask for a
+second signature.
 """
 
 from dataclasses import dataclass
@@ -17,6 +18,7 @@ from cellvow.core.contracts import (
     attestation,
     battery,
     correction,
+    countersigning,
     custody,
     dispute,
     document,
@@ -32,6 +34,7 @@ from cellvow.core.contracts import (
     use,
 )
 from cellvow.core.contracts.contract import Contract, Handler, Message, encode_message
+from cellvow.core.contracts.countersigning import Countersign
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import InvalidBlock
 
@@ -54,6 +57,17 @@ class Ruleset:
         if encode_message(message) != data:
             raise Rejected(Reason.MALFORMED_MESSAGE)
         return message
+
+    def find_message(self, data: bytes) -> Message | None:
+        """The message of canonical bytes, or None where they are none."""
+        try:
+            return self.parse_message(data)
+        except Rejected:
+            return None
+
+    def ordered_by(self, message: Message) -> Message:
+        """What a message orders: itself, or what it gives a second signature to."""
+        return self.parse_message(bytes(message.order)) if isinstance(message, Countersign) else message
 
 
 def _ruleset(version: int, *contracts: Contract) -> Ruleset:
@@ -83,6 +97,7 @@ _THIRD = (
     document.CONTRACT,
     software.CONTRACT,
     safety.CONTRACT,
+    countersigning.CONTRACT,
 )
 
 RULESETS = {

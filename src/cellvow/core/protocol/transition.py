@@ -12,7 +12,17 @@ from functools import cache
 from typing import Protocol
 
 from cellvow.core.contracts.beginning import genesis_records
-from cellvow.core.contracts.contract import Contested, Context, Message, Provenance
+from cellvow.core.contracts.contract import Contested, Context, Message, Provenance, decode_record
+from cellvow.core.contracts.countersigning import (
+    COUNTERSIGNS_SINCE,
+    NEVER_HELD,
+    Countersign,
+    SigningRuleRecord,
+    end_hold,
+    hold,
+    needs_second,
+    signing_rule_key,
+)
 from cellvow.core.contracts.dispute_file import open_claim
 from cellvow.core.contracts.governance import take_effect
 from cellvow.core.contracts.parameter import get_ruleset_version
@@ -37,7 +47,7 @@ from cellvow.core.ledger.log import (
     genesis_leaf,
     statement_leaf,
 )
-from cellvow.core.ledger.outcome import Outcome, encode_outcome, outcome_digest
+from cellvow.core.ledger.outcome import Event, Outcome, encode_outcome, outcome_digest
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.ledger.statement import Envelope, Statement
 from cellvow.core.ledger.validator import VALIDATORS_KEY, Validator, parse_validators
@@ -183,6 +193,7 @@ class _Sitting:
     due: dict[str, bytes]
     writes: dict[str, bytes]
     known: Find
+    signing_rule: Callable[[str], tuple[str, ...]]
 
     @property
     def read(self) -> Read:
@@ -217,7 +228,17 @@ def _open_sitting(head: Head, state: State, block: Block) -> _Sitting:
     )
     take_effect(context)
     ruleset = get_ruleset(get_ruleset_version(context))
-    return _Sitting(ruleset, state, block, context.writes, dict(context.writes), known)
+    return _Sitting(ruleset, state, block, context.writes, dict(context.writes), known, _signing_rules(state, ruleset))
+
+
+def _signing_rules(state: State, ruleset: Ruleset) -> Callable[[str], tuple[str, ...]]:
+    """organisation -> the messages it wants signed twice; as with its keys, a change counts from the next block on."""
+
+    def rule_of(organisation: str) -> tuple[str, ...]:
+        value = state.get(signing_rule_key(organisation)) if ruleset.version >= COUNTERSIGNS_SINCE else None
+        return () if value is None else decode_record(SigningRuleRecord, value).messages
+
+    return cache(rule_of)
 
 
 _NOBODY = Provenance(statement="00" * 32, index=0)
@@ -276,45 +297,68 @@ def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) ->
     """The outcomes of a statement's messages; what they wrote is in `writes`, or dropped as a whole."""
     own: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
+    rule = _find_rule(sitting, statement, key.organisation)
     for index in range(len(statement.messages)):
         context = _context(sitting, own, statement, index, key)
-        outcome = _apply_message(sitting, statement, index, key, context)
+        outcome = _apply_message(sitting, statement, key, rule, context)
         own.update(context.writes)
         outcomes.append(outcome)
-    if statement.mode == "atomic" and not all(outcome.is_accepted for outcome in outcomes):
-        own, outcomes = _abort(sitting, statement, key, outcomes)
+    if statement.mode == "atomic" and not _stand_together(outcomes):
+        own, outcomes = _abort(sitting, statement, key, rule, outcomes)
     sitting.writes.update(own)
     return tuple(encode_outcome(outcome) for outcome in outcomes)
 
 
+def _find_rule(sitting: _Sitting, statement: Statement, organisation: str) -> tuple[str, ...]:
+    """The messages that need a second signature here: of an atomic batch all that may wait, if one of them does."""
+    rule = sitting.signing_rule(organisation)
+    if not rule or not statement.is_batch or statement.mode != "atomic":
+        return rule
+    found = (sitting.ruleset.find_message(data) for data in statement.messages)
+    messages = [message for message in found if message is not None]
+    if not any(needs_second(rule, message) for message in messages):
+        return rule
+    return tuple(name for name in (type(message).__name__ for message in messages) if name not in NEVER_HELD)
+
+
+def _stand_together(outcomes: list[Outcome]) -> bool:
+    """Whether all of an atomic batch was done, or all of it waits for a second signature."""
+    return all(outcome.is_accepted for outcome in outcomes) or all(outcome.is_held for outcome in outcomes)
+
+
 def _abort(
-    sitting: _Sitting, statement: Statement, key: KeyRecord, outcomes: list[Outcome]
+    sitting: _Sitting, statement: Statement, key: KeyRecord, rule: tuple[str, ...], outcomes: list[Outcome]
 ) -> tuple[dict[str, bytes], list[Outcome]]:
-    """What is left of a batch that was aborted: what it claimed against the registers is kept, whatever it came with.
+    """What is left of a batch of which nothing is done: what it claimed against the registers is kept.
 
     A claim is judged anew, on the records as they stand without the rest of its batch: nothing of that may show.
+    Where nothing else stops the batch, what waits for a second signature does.
     """
-    kept: dict[str, bytes] = {}
+    is_stopped = any(outcome.reason is not None or outcome.is_contested for outcome in outcomes)
     aborted = Outcome(reason=Reason.BATCH_ABORTED)
+    waiting = aborted if is_stopped else Outcome(reason=Reason.PARTLY_HELD)
+    kept: dict[str, bytes] = {}
     left: list[Outcome] = []
     for index, first in enumerate(outcomes):
         outcome = first
         if first.is_contested:
             context = _context(sitting, kept, statement, index, key)
-            outcome = _apply_message(sitting, statement, index, key, context)
+            outcome = _apply_message(sitting, statement, key, rule, context)
             if outcome.is_contested:
                 kept.update(context.writes)
-        left.append(aborted if outcome.is_accepted else outcome)
+        left.append(waiting if outcome.is_held else aborted if outcome.is_accepted else outcome)
     return kept, left
 
 
-def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: KeyRecord, context: Context) -> Outcome:
+def _apply_message(
+    sitting: _Sitting, statement: Statement, key: KeyRecord, rule: tuple[str, ...], context: Context
+) -> Outcome:
     """What became of one message: the events its contract recorded, or the rule it broke."""
     envelope, ruleset = statement.envelope, sitting.ruleset
     try:
         if envelope.not_after_ms is not None and context.time_ms > envelope.not_after_ms:
             raise Rejected(Reason.EXPIRED, not_after_ms=envelope.not_after_ms)
-        message = ruleset.parse_message(statement.messages[index])
+        message = ruleset.parse_message(statement.messages[context.provenance.index])
         name = type(message).__name__
         if not may_sign(key, name):
             raise Rejected(Reason.OUT_OF_SCOPE, message=name, kid=key.kid)
@@ -322,6 +366,8 @@ def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: Key
             raise Rejected(Reason.KEY_HAS_ENDED, kid=key.kid)
         if not statement.is_batch and message.subject != envelope.subject:
             raise Rejected(Reason.WRONG_SUBJECT, subject=message.subject)
+        if needs_second(rule, message):
+            return Outcome(events=tuple(hold(context, message)), is_held=True)
         return _order(ruleset, context, message)
     except Rejected as rejected:
         context.writes.clear()
@@ -331,10 +377,21 @@ def _apply_message(sitting: _Sitting, statement: Statement, index: int, key: Key
 def _order(ruleset: Ruleset, context: Context, message: Message) -> Outcome:
     """What the message's contract recorded, or the dispute that its claim against the registers opened."""
     try:
-        return Outcome(events=tuple(ruleset.handlers[type(message)](context, message)))
+        return Outcome(events=tuple(_execute(ruleset, context, message)))
     except Contested as claim:
         context.writes.clear()
+        if isinstance(message, Countersign):
+            end_hold(context, message, "executed")
         return Outcome(events=tuple(open_claim(context, claim)), is_contested=True)
+
+
+def _execute(ruleset: Ruleset, context: Context, message: Message) -> list[Event]:
+    """What the message's contract recorded; a second signature lets what waits for it be ordered, as of now."""
+    events = ruleset.handlers[type(message)](context, message)
+    if isinstance(message, Countersign):
+        held = ruleset.ordered_by(message)
+        events = [*events, *ruleset.handlers[type(held)](context, held)]
+    return events
 
 
 def _context(sitting: _Sitting, own: dict[str, bytes], statement: Statement, index: int, key: KeyRecord) -> Context:

@@ -210,7 +210,7 @@ def _was_checked(_public_key: bytes, _message: bytes, _signature: bytes) -> bool
 
 
 def _code_of(outcomes: tuple[bytes, ...]) -> int:
-    """0 where every message was accepted, else the first cause's code."""
+    """0 where no message was rejected, else the first cause's code."""
     # An acceptance is known by its first bytes; of a batch of 500 each would be parsed only to learn that.
     told = (parse_outcome(outcome).reason for outcome in outcomes if not outcome.startswith(_ACCEPTANCE))
     reasons = [reason for reason in told if reason is not None]

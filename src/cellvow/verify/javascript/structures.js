@@ -134,17 +134,24 @@ const EVENT = (value, what) => text()(object(value, what).type, inside(what, "ty
 const ACCEPTED = exactly({ events: list(EVENT), result: text() });
 const REJECTED = exactly({ code: integer(0), facts: object, result: text() });
 
-/** Refuse unless the outcome has its form and is an acceptance. */
+/** The events of an acceptance; refuses every other outcome. */
 export function requireAccepted(encoded, what) {
   const outcome = object(parseDocument(encoded, what), what);
   if (outcome.result === "rejected") {
     const { code } = REJECTED(outcome, what);
     throw new Refused(`${what} is a rejection with code ${code}.`);
   }
-  const known = outcome.result === "accepted" || outcome.result === "contested";
-  require(known, `${what} is no acceptance, no rejection and no contested claim.`);
+  const known = ["accepted", "contested", "held"].includes(outcome.result);
+  require(known, `${what} is no acceptance, no rejection, no contested claim and no hold.`);
   ACCEPTED(outcome, what);
-  require(outcome.result === "accepted", `${what} is a claim against the registers: it changed none of them.`);
+  require(outcome.result !== "contested", `${what} is a claim against the registers: it changed none of them.`);
+  require(outcome.result !== "held", `${what} is a hold: the message waits for a second signature and did nothing.`);
+  return outcome.events;
+}
+
+/** What a message orders: itself, or what it gives a second signature to. */
+export function orderedBy(message) {
+  return message.type === "Countersign" ? object(message.order, "The second signature's order") : message;
 }
 
 // --- Registration of a key, attestation, disclosure (sections 6 and 9) ------------------------------------------
@@ -152,7 +159,7 @@ export function requireAccepted(encoded, what) {
 const SCOPE = list(text());
 const ROOT_SCOPE = [
   ...["RegisterKey", "RevokeKey", "RaiseFloor", "RotateRootKey", "AppointGuardians"],
-  ...["OpenRecovery", "ApproveRecovery", "VetoRecovery"],
+  ...["OpenRecovery", "ApproveRecovery", "VetoRecovery", "SetSigningRule"],
 ];
 
 /** What a key may sign: a root key what manages keys, an operational one also the veto of a recovery. */
@@ -217,7 +224,8 @@ const RESULTS = list((value, what) => {
 });
 
 /** The commitments of an attestation, of one that a correction puts in place, or of a recorded verdict, in order. */
-export function parseResults(message) {
+export function parseResults(carried) {
+  const message = orderedBy(carried);
   const isCorrection = message.type === "CorrectStatement";
   const attestation = isCorrection ? object(message.replacement, "The correction's replacement") : message;
   const commits = attestation.type === "IssueAttestation" || message.type === "RecordVerdict";

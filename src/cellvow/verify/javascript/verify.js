@@ -77,13 +77,19 @@ function checkMessage(evidence) {
   evidence.message = proofs.carriedMessage(bundle.statement, statement, "The statement");
   const { type } = evidence.message;
   require(typeof type === "string", "The message has no type.");
-  require(key.scope.includes(type), `The key may not sign ${type}; its scope is ${key.scope.join(", ")}.`);
-  return `The message is ${type}, which the key may sign.`;
+  const { type: ordered } = structures.orderedBy(evidence.message);
+  for (const one of [type, ordered]) {
+    require(key.scope.includes(one), `The key may not sign ${one}; its scope is ${key.scope.join(", ")}.`);
+  }
+  const second = ordered === type ? "" : `, the second signature under ${ordered}`;
+  return `The message is ${type}, which the key may sign${second}.`;
 }
 
-function checkOutcome({ bundle }) {
-  structures.requireAccepted(bundle.statement.outcome, "The outcome");
-  return "The ledger accepted the message.";
+function checkOutcome({ bundle, message }) {
+  const [event] = structures.requireAccepted(bundle.statement.outcome, "The outcome");
+  if (message.type !== "Countersign") return "The ledger accepted the message.";
+  require(typeof event?.first === "string", "A second signature is shown without the key that signed first.");
+  return `The ledger accepted it, as the second signature after that of key ${event.first}.`;
 }
 
 function checkInclusion({ bundle, statement, note }) {

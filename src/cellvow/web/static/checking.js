@@ -134,7 +134,8 @@ function tellProven(result, words) {
 /** Rows for people: who, what and when; then what the message says, as far as it is of a kind that has words. */
 function listFacts(result, words) {
   const { said, language } = words;
-  const { message } = result;
+  // A second signature is under a message: people want to read that one.
+  const message = result.message.type === "Countersign" ? result.message.order : result.message;
   const moment = (name) => (Number.isInteger(message[name]) ? writeMoment(message[name], language) : undefined);
   const facts = [
     [said.signed_by, result.organisation],

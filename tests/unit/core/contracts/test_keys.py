@@ -78,6 +78,9 @@ SOUND: dict[str, Message] = {
     "ResetSoftware": messages.reset(),
     "ReportIncident": messages.incident(),
     "AssessSafety": messages.assessment(),
+    "SetSigningRule": messages.signing_rule(MAKER, "OfferHandover"),
+    "Countersign": messages.second_signature(World().blocks[0].statements[0]),
+    "WithdrawHeld": messages.withdraw_held(World().blocks[0].statements[0]),
 }
 
 

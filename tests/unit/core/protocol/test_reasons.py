@@ -23,6 +23,7 @@ from tests.unit.core.protocol.decision_cases import CONSORTIUM_DECISIONS, CROWDE
 from tests.unit.core.protocol.dispute_cases import DISPUTES
 from tests.unit.core.protocol.life_cases import LIFE
 from tests.unit.core.protocol.part_cases import PART_CASES
+from tests.unit.core.protocol.signing_cases import SIGNING
 from tests.unit.core.protocol.use_cases import USE
 from tests.world import (
     AUTHORITY,
@@ -221,6 +222,7 @@ ALL_CASES: dict[Reason, Case] = {
     **LIFE,
     **PART_CASES,
     **USE,
+    **SIGNING,
 }
 UNREACHABLE_BY_MESSAGE = {Reason.RECORD_TOO_LARGE, Reason.ELECTORATE_TOO_LARGE}
 """A second fence: no message of today can make a record this large. Provoked below without one.
