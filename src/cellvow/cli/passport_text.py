@@ -80,9 +80,11 @@ def _backfill(passport: "Passport", words: _Words) -> list[str | Table]:
 
 
 def _safety(passport: "Passport", words: _Words) -> list[str | Table]:
+    from cellvow.web.safety_wording import word_safety
+
     return [
         *words.heading("safe.title"),
-        f"  {words.text('safe.answer')} {words.text('safe.why')}",
+        f"  {' '.join(map(plain, word_safety(passport.safety, words.wording)))}",
         f"  {words.text('safe.status', status=words.term('status', passport.status))}",
     ]
 

@@ -25,7 +25,7 @@ from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.document import PublishDocument
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.register import RegisterRecord, register_key
-from cellvow.core.contracts.safety import ReportIncident
+from cellvow.core.contracts.safety import ReportIncident, SafetyRecord, safety_key
 from cellvow.core.contracts.software import ResetSoftware, UpdateSoftware
 from cellvow.core.contracts.use import RecordWork
 from cellvow.core.ledger.genesis import parse_organisation
@@ -43,9 +43,11 @@ from cellvow.passport.view import (
     Fact,
     LifeStep,
     Measured,
+    OpenIncident,
     Passport,
     Reader,
     Register,
+    Safety,
     Source,
 )
 
@@ -114,9 +116,20 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
         anchoring=ledger.anchoring,
         is_simulated=any(one.evidence_class == "simulated" for one in attestations),
         certificate_in_force=any(one.state == ISSUED for one in certificates),
+        safety=_safety(ledger, battery),
         scope=tuple(sorted(reader.scope)),
         backfill=_backfill(ledger, record),
     )
+
+
+def _safety(ledger: Ledger, battery: str) -> Safety | None:
+    value = ledger.read(safety_key(battery))
+    if value is None:
+        return None
+    record = decode_record(SafetyRecord, value)
+    said_by = "" if record.organisation is None else _name(ledger, record.organisation)
+    incidents = (OpenIncident(one.kind, one.severity, _name(ledger, one.organisation)) for one in record.incidents)
+    return Safety(record.state, said_by, record.since_ms, tuple(incidents))
 
 
 def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:

@@ -186,6 +186,25 @@ class Anchoring:
 
 
 @dataclass(frozen=True, slots=True)
+class OpenIncident:
+    """What was reported of the unit and waits for an assessment; `name` reported it."""
+
+    kind: str
+    severity: str
+    name: str
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The unit's safety state, for every audience; `name` raised or assessed it, and is empty where nobody has yet."""
+
+    state: str
+    name: str
+    since_ms: int
+    incidents: tuple[OpenIncident, ...]
+
+
+@dataclass(frozen=True, slots=True)
 class Passport:
     """The view. `curve`, `life` and the values inside `attestations` are absent where the audience may not see them.
 
@@ -204,6 +223,7 @@ class Passport:
     anchoring: Anchoring
     is_simulated: bool
     certificate_in_force: bool
+    safety: Safety | None = None
     scope: tuple[Scope, ...] = ()
     backfill: Backfill | None = None
 

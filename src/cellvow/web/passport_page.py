@@ -16,6 +16,7 @@ from cellvow.web.curve import draw_curve
 from cellvow.web.excerpt import Excerpt, whole_excerpt
 from cellvow.web.links import PageLinks, bundle_file_name
 from cellvow.web.rendering import PLAIN, Look, render_page
+from cellvow.web.safety_wording import word_safety
 from cellvow.web.vocabulary import EVENTS
 from cellvow.web.wording import Wording
 
@@ -55,6 +56,7 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks,
         file_name=_file_name,
         fact_value=lambda fact, value: _fact_value(fact, value, wording),
         tell=lambda attested: tell_conditions(answers.known_values(attested), wording),
+        safety=word_safety(passport.safety, wording),
         sentence=lambda step: _sentence(step, wording),
     )
 

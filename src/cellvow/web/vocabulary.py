@@ -2,6 +2,7 @@
 
 from cellvow.core.contracts.battery import CATEGORIES, STATUSES
 from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.contracts.safety import SAFETY_STATES
 from cellvow.core.primitives.quantity import CLASSES, UNITS
 from cellvow.web.desk_words import DESK_WORDS
 from cellvow.web.network_words import NETWORK_WORDS
@@ -96,6 +97,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "quantity": (*UNITS, CURVE_QUANTITY),
     "register": REGISTERS,
     "registers": REGISTERS,
+    "safety": SAFETY_STATES,
     "state": STATES,
     "status": STATUSES,
     **DESK_WORDS,

@@ -207,12 +207,14 @@ def test_a_danger_is_seen_by_everybody_until_it_is_assessed(world: Deciding) -> 
     quiet = world.read("service", "show", BATTERY, *node)
     world.do("service", "incident", BATTERY, *words, who="workshop")
     alarmed = world.read("service", "show", BATTERY, *node)
+    assert "Caution. Says Workshop, since 15 January 2027." in world.read("passport", BATTERY, *node)
     assess = ("service", "assess", BATTERY, "--state", "safe", "--text", "Sensor fault")
     world.do(*assess, who="lab")
     unnamed = world.read("service", "show", BATTERY, *node)
     world.do(*assess, "--closes", "workshop/I-3", who="lab")
 
     assert "nothing was ever reported or assessed" in quiet
+    assert "Assessed as safe. Says Lab, since 15 January 2027." in world.read("passport", BATTERY, *node)
     assert "caution, says workshop since" in alarmed
     assert "workshop/I-3 overheating danger" in alarmed
     assert "caution, says lab since" in unnamed
