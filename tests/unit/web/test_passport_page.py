@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from cellvow.core.primitives.errors import InvariantBroken
-from cellvow.passport.view import Attested, Audience, LifeStep, OpenIncident, Passport, Safety
+from cellvow.passport.view import Attested, Audience, LifeStep, Passport
 from cellvow.web import LOCALES, PageLinks, cut_excerpt, passport_document, render_passport
 from cellvow.web.answers import STEPS_OPEN_MAX, came_by_handover, health_headline, health_rows
 from cellvow.web.excerpt import ATTESTATIONS_MAX, STEPS_MAX, order_attestations, write_cursor
@@ -392,23 +392,3 @@ def test_programs_get_the_same_content() -> None:
     assert STRANGER == msgspec.convert(document["passport"], Passport)
     assert CORRECTION.statement not in [bundle["statement"] for bundle in document["bundles"]]
     assert TESTED.statement in [bundle["statement"] for bundle in document["bundles"]]
-
-
-@pytest.mark.parametrize(
-    ("state", "name", "incidents", "said"),
-    [
-        ("caution", "Workshop", 1, "Caution. Says Workshop, since 1 January 2026. 1 reported incident waits"),
-        ("safe", "Laboratory", 0, "Assessed as safe. Says Laboratory, since 1 January 2026."),
-        ("quarantine", HOSTILE, 2, "In quarantine."),
-        ("safe", "", 2, "Nobody has assessed it. 2 reported incidents wait for an assessment."),
-    ],
-)
-def test_the_safety_state_is_told_with_who_says_so(state: str, name: str, incidents: int, said: str) -> None:
-    """To a stranger too; and a unit that nobody assessed is not called safe because its record begins so."""
-    waiting = tuple(OpenIncident("fire", "danger", HOSTILE) for _ in range(incidents))
-    told = replace(STRANGER, safety=Safety(state, name, 1_767_225_600_000, waiting))
-    page = page_of(told)
-
-    assert said in page.text
-    assert "cannot tell you that it is safe" not in page.text
-    assert shape_faults(page) == []
