@@ -52,7 +52,7 @@ def sign(options: Signing, sentence: str, make: "Callable[[Workspace], Message]"
     document = {"message": kind, "sequence": signed.sequence, "subject": message.subject, "waiting": waiting}
     lines = [
         f"Signed, not sent: {kind} about {message.subject}.",
-        f"{waiting} wait. Send them once the ledger is in reach:",
+        f"{waiting} {'statement waits' if waiting == 1 else 'statements wait'}. Send once the ledger is in reach:",
         f"  cellvow service send --workspace {options.workspace}",
     ]
     return Answer(document, lines)
