@@ -8,14 +8,34 @@ _OF_EVERYBODY = ("RaiseFloor", "Countersign", "WithdrawHeld")
 """His own counter; and a second signature, which reaches no further than what the key may sign itself."""
 
 WORK: dict[str, tuple[str, ...]] = {
-    "tester": ("Anchor", "IssueAttestation", "RevokeAttestation", "CorrectStatement", *_OF_EVERYBODY),
-    "dispatcher": ("OfferHandover", "AcceptHandover", "DeclineHandover", "WithdrawHandover", *_OF_EVERYBODY),
-    "clerk": ("RegisterModel", "RegisterBattery", "CorrectStatement", *_OF_EVERYBODY),
+    "tester": (
+        *("Anchor", "IssueAttestation", "RevokeAttestation", "CorrectStatement"),
+        *("AssessSafety", "GradeUnit", "ReportIncident", "ReportSighting", *_OF_EVERYBODY),
+    ),
+    "dispatcher": (
+        *("OfferHandover", "AcceptHandover", "DeclineHandover", "WithdrawHandover", "ReportSighting", *_OF_EVERYBODY),
+    ),
+    "clerk": (
+        *("RegisterModel", "RegisterBattery", "DescribeModel", "CorrectStatement", "PublishDocument", *_OF_EVERYBODY),
+    ),
+    "technician": (
+        *("InstallBattery", "UninstallBattery", "OrderWork", "WithdrawOrder", "RecordWork"),
+        *("InstallPart", "RemovePart", "ReplacePart", "UpdateSoftware", "ResetSoftware"),
+        *("ReportIncident", "ReportSighting", *_OF_EVERYBODY),
+    ),
+    "recycler": (
+        *("BeginSecondLife", "Decommission", "DeclareWaste", "RecordRecycling", "RecordDestruction", *_OF_EVERYBODY),
+    ),
+    "counsel": (
+        *("OpenDispute", "StatePosition", "NominateArbiter", "WithdrawDispute", "DecideDispute"),
+        *("ProposeSettlement", "AcceptSettlement"),
+        *("GiveNotice", "ObjectToTakeover", "CompleteTakeover", "WithdrawNotice", *_OF_EVERYBODY),
+    ),
     "purchaser": ("RecordVerdict", "AcceptHandover", "DeclineHandover", *_OF_EVERYBODY),
     "delegate": ("Propose", "CastVote", "WithdrawProposal", *_OF_EVERYBODY),
     "signatory": ALL_SCOPE,
 }
-"""role -> the messages its keys may sign: tests, hand-overs, births, acceptance, votes, or all of it."""
+"""role -> the messages its keys may sign: tests, hand-overs, births, work on units, ends, disputes, or all of it."""
 
 _WHOLE = ("RegisterBattery", "OfferHandover", "IssueAttestation", "CorrectStatement", "RecordVerdict")
 """What only a key for everything may sign together, of whatever release it is."""
