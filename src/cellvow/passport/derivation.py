@@ -30,6 +30,7 @@ from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.protocol.transition import Read
 from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_values
+from cellvow.passport.disputes import derive_disputes
 from cellvow.passport.view import (
     Anchoring,
     Attested,
@@ -111,6 +112,7 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
         certificate_in_force=any(one.state == ISSUED for one in certificates),
         scope=tuple(sorted(reader.scope)),
         backfill=_backfill(ledger, record),
+        disputed=tuple(one.summary for one in derive_disputes(ledger.read, battery, now_ms) if one.summary.is_open),
     )
 
 

@@ -7,6 +7,8 @@ have, so that presenting it needs no further decision.
 from dataclasses import dataclass
 from enum import Enum, StrEnum
 
+from cellvow.passport.disputes import DisputeSummary
+
 
 class Audience(Enum):
     """Who is looking. Decided in one place; everything not granted is left out of the view."""
@@ -189,7 +191,8 @@ class Anchoring:
 class Passport:
     """The view. `curve`, `life` and the values inside `attestations` are absent where the audience may not see them.
 
-    `scope` is what a purchaser was granted, sorted; `backfill` marks a reconstructed birth, for every audience.
+    `scope` is what a purchaser was granted, sorted; `backfill` marks a reconstructed birth, for every audience, and
+    `disputed` what is disputed of the unit now, likewise.
     """
 
     battery: str
@@ -206,6 +209,7 @@ class Passport:
     certificate_in_force: bool
     scope: tuple[Scope, ...] = ()
     backfill: Backfill | None = None
+    disputed: tuple[DisputeSummary, ...] = ()
 
     @property
     def reader(self) -> Reader:

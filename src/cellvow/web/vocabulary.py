@@ -1,6 +1,10 @@
 """The closed vocabularies that pages put into words: each word of each has a text in every catalogue."""
 
+from typing import get_args
+
 from cellvow.core.contracts.battery import CATEGORIES, STATUSES
+from cellvow.core.contracts.contract import Contest
+from cellvow.core.contracts.dispute_file import Topic
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.primitives.quantity import CLASSES, UNITS
 from cellvow.web.desk_words import DESK_WORDS
@@ -8,6 +12,8 @@ from cellvow.web.network_words import NETWORK_WORDS
 from cellvow.web.verdict_vocabulary import VERDICT_WORDS
 
 CURVE_QUANTITY = "discharge_curve"
+TOPICS: tuple[str, ...] = (*get_args(Contest), *get_args(Topic))
+"""What a dispute can be about: claimed by a message, or opened in a member's own words."""
 STATES = ("issued", "superseded", "revoked", "invalidated", "expired")
 EVENTS = (
     "ArbiterNominated",
@@ -100,6 +106,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "registers": REGISTERS,
     "state": STATES,
     "status": STATUSES,
+    "topic": TOPICS,
     **DESK_WORDS,
     **NETWORK_WORDS,
     **VERDICT_WORDS,

@@ -153,6 +153,25 @@ def test_a_claim_is_published_and_found(deciding: Deciding) -> None:
     assert "its statement is the evidence" in shown
 
 
+def test_a_cloned_serial_is_contested_to_whoever_scans_it(deciding: Deciding) -> None:
+    """A stranger's passport says so without a name, until an authority has decided; the real one is untouched."""
+    ledger = ("--ledger", str(deciding.folder / "node"))
+    before = deciding.do("passport", UNIT, *ledger)["passport"]
+    workspace, home = Workspace(deciding.folder / "buyer"), NodeHome(deciding.folder / "node")
+    with home.open_session(lambda: deciding.now_ms) as session, pytest.raises(KeptAsClaim):
+        commands.register_battery(session, workspace, UNIT, "2025-11-03", "BACKYARD")
+    workspace.close()
+    (contested,) = deciding.do("passport", UNIT, *ledger)["passport"]["disputed"]
+    deciding.do("dispute", "decide", "buyer/CLAIM-1", "--verdict", "dismissed", "--grounds", "A copy", who="lab")
+    after = deciding.do("passport", UNIT, *ledger)["passport"]
+
+    assert (contested["topic"], contested["state"], contested["is_claim"]) == ("cloned_serial", "open", True)
+    assert "buyer" not in str(contested)
+    assert not before.get("disputed")
+    assert not after.get("disputed")
+    assert [one["value"] for one in before["identity"]] == [one["value"] for one in after["identity"]]
+
+
 @pytest.mark.parametrize(
     ("words", "said"),
     [
