@@ -24,7 +24,7 @@ def describe_passport(passport: "Passport", language: str = "en") -> list[str | 
     lines: list[str | Table] = [passport.battery, words.text(f"audience.{passport.audience.value}")]
     if passport.is_simulated:
         lines.append(f"{words.text('simulated.title').upper()} {words.text('simulated.text')}")
-    lines += _backfill(passport, words)
+    lines += _backfill(passport, words) + _disputed(passport, words)
     lines += _safety(passport, words) + _identity(passport, words) + _responsibility(passport, words)
     lines += _certificates(passport, words)
     if passport.shows_health:
@@ -77,6 +77,19 @@ def _backfill(passport: "Passport", words: _Words) -> list[str | Table]:
     )
     corrected = f" {words.text('reconstructed.corrected')}" if backfill.corrected else ""
     return [f"{words.text('reconstructed.title').upper()} {said}{corrected}"]
+
+
+def _disputed(passport: "Passport", words: _Words) -> list[str | Table]:
+    """What is disputed of it now, and since when: without a name, as on the page."""
+    if not passport.disputed:
+        return []
+    in_doubt = f" {words.text('disputed.identity')}" if any(one.is_of_identity for one in passport.disputed) else ""
+    said = [
+        words.text("disputed.about", topic=words.term("topic", one.topic), day=words.day(one.opened_ms))
+        for one in passport.disputed
+    ]
+    heading = f"{words.text('disputed.title').upper()}{in_doubt} {words.text('disputed.until')}"
+    return [heading, *(f"  {one}" for one in said)]
 
 
 def _safety(passport: "Passport", words: _Words) -> list[str | Table]:

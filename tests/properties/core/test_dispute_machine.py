@@ -1,8 +1,7 @@
 """Disputes, claims, hand-overs and take-overs in any order, against a model of plain values.
 
-The model knows the three registers, every dispute and the one notice, and says of each message whether it is accepted,
-contested or rejected. At every instant each register names exactly one party, and nobody outside moves one; from every
-state reached each open dispute, offer and notice has a way out, which is found by trying.
+The model says of each message whether it is accepted, contested or rejected. At every instant each register names one
+party whom nobody outside moved there; where a course ends, each open dispute has a way out, which is found by trying.
 """
 
 from __future__ import annotations
@@ -174,8 +173,7 @@ class DisputeMachine(RuleBasedStateMachine):
 
     def _holds(self, who: str, other: str, topic: str) -> bool:
         entry = self.entries.get(topic)
-        standing = [one.holder for one in self.entries.values()]
-        may = who in standing or (who == MAKER and topic == "responsibility")
+        may = who in [one.holder for one in self.entries.values()] or (who, topic) == (MAKER, "responsibility")
         if entry is None or not may or entry.holder not in (who, other):
             return False
         return self.held.get((who, topic)) != entry.version
@@ -203,8 +201,7 @@ class DisputeMachine(RuleBasedStateMachine):
 
         assert (result == "accepted") is (self.is_open(case, time_ms) and fit)
         if result == "accepted":
-            case.named[who] = arbiter
-            case.version += 1
+            case.named[who], case.version = arbiter, case.version + 1
 
     @rule(who=players, pick=picks, pause=pauses)
     def withdraw(self, who: str, pick: int, pause: int) -> None:
@@ -227,7 +224,7 @@ class DisputeMachine(RuleBasedStateMachine):
         wanted = ((name, to),)
         message = disputing.settlement(disputing.moves(*wanted), case.opener, case.reference)
         result, time_ms = self.submit(who, message, pause)
-        fit = who in case.parties and case.respondent is not None and self.may_move(case, wanted)
+        fit = who in case.parties and self.may_move(case, wanted)
 
         assert (result == "accepted") is (self.is_open(case, time_ms) and fit)
         if result == "accepted":
@@ -358,9 +355,8 @@ class DisputeMachine(RuleBasedStateMachine):
         if notice is None:
             return
         result, time_ms = self.submit(who, disputing.objection(notice.version), pause)
-        standing = [entry.holder for entry in self.entries.values()]
-
-        assert (result == "accepted") is (self.is_running(time_ms) and who in standing and who != notice.by)
+        is_registered = who in [entry.holder for entry in self.entries.values()] and who != notice.by
+        assert (result == "accepted") is (self.is_running(time_ms) and is_registered)
         if result == "accepted":
             notice.state, notice.objected_ms, notice.version = "objected", time_ms, notice.version + 1
 

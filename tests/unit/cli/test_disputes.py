@@ -162,11 +162,14 @@ def test_a_cloned_serial_is_contested_to_whoever_scans_it(deciding: Deciding) ->
         commands.register_battery(session, workspace, UNIT, "2025-11-03", "BACKYARD")
     workspace.close()
     (contested,) = deciding.do("passport", UNIT, *ledger)["passport"]["disputed"]
+    told = deciding.read("passport", UNIT, *ledger)
     deciding.do("dispute", "decide", "buyer/CLAIM-1", "--verdict", "dismissed", "--grounds", "A copy", who="lab")
     after = deciding.do("passport", UNIT, *ledger)["passport"]
 
     assert (contested["topic"], contested["state"], contested["is_claim"]) == ("cloned_serial", "open", True)
     assert "buyer" not in str(contested)
+    assert "DISPUTED. The thing in your hand may not be the battery of this page." in told
+    assert "The same serial is claimed by two, since 15 January 2027" in told
     assert not before.get("disputed")
     assert not after.get("disputed")
     assert [one["value"] for one in before["identity"]] == [one["value"] for one in after["identity"]]
