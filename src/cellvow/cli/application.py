@@ -42,13 +42,8 @@ from cellvow.cli.verification import add_verify
 _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" for code, meaning in MEANINGS.items())])
 
 STORY = (
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "life", "correct"),
-    *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "dispute", "takeover", "correct"),
-    *("demo", "serve", "doctor", "init", "key", "sign", "battery", "handover", "correct"),
-    *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
-    *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
+    *("demo", "serve", "doctor", "init", "key", "sign", "battery", "part", "handover", "service", "life"),
+    *("dispute", "takeover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )

@@ -1,8 +1,7 @@
 """Disputes, claims, hand-overs and take-overs in any order, against a model of plain values.
 
-The model knows the three registers, every dispute and the one notice, and says of each message whether it is accepted,
-contested or rejected. At every instant each register names exactly one party, and nobody outside moves one; from every
-state reached each open dispute, offer and notice has a way out, which is found by trying.
+The model says of each message whether it is accepted, contested or rejected. At every instant each register names one
+party whom nobody outside moved there; where a course ends, each open dispute has a way out, which is found by trying.
 """
 
 from __future__ import annotations
@@ -29,6 +28,8 @@ OPERATORS = (MAKER, BUYER)
 HALF_A_YEAR, YEAR, NINETY, MONTH = 180 * DAY_MS, 365 * DAY_MS, 90 * DAY_MS, 30 * DAY_MS
 
 players = st.sampled_from(PLAYERS)
+anybody = st.sampled_from((None, None, None, *PLAYERS))
+"""None stands for whoever is registered, so that most steps lead somewhere."""
 names: st.SearchStrategy[RegisterName] = st.sampled_from(["custody", "ownership", "responsibility"])
 topics = st.sampled_from(["custody", "ownership", "responsibility", "custody", "certificate"])
 pauses = st.sampled_from([1, 1, 1, 1, DAY_MS, MONTH, NINETY, HALF_A_YEAR])
@@ -80,6 +81,9 @@ class Notice:
 
 class DisputeMachine(RuleBasedStateMachine):
     """Every rule predicts from the model what becomes of a message, and then changes both."""
+
+    searches = True
+    """Whether ways out are searched for at the end of each course."""
 
     @initialize()
     def begin(self) -> None:
@@ -152,9 +156,10 @@ class DisputeMachine(RuleBasedStateMachine):
         """One of the latest disputes."""
         return self.cases[-1 - pick % len(self.cases)] if self.cases else None
 
-    @rule(who=players, other=players, topic=topics, pause=pauses)
-    def open(self, who: str, other: str, topic: str, pause: int) -> None:
+    @rule(who=players, against=anybody, topic=topics, pause=pauses)
+    def open(self, who: str, against: str | None, topic: str, pause: int) -> None:
         """Against another member, within the quota; it holds what two that are concerned dispute, an entry once."""
+        other = against or self.entries.get(topic, Entry()).holder
         reference = f"D-{len(self.cases)}"
         result, time_ms = self.submit(who, disputing.opening(other, topic, reference), pause)  # type: ignore[arg-type]  # a topic
         accepted = who != other and self.has_room(who, time_ms)
@@ -168,8 +173,7 @@ class DisputeMachine(RuleBasedStateMachine):
 
     def _holds(self, who: str, other: str, topic: str) -> bool:
         entry = self.entries.get(topic)
-        standing = [one.holder for one in self.entries.values()]
-        may = who in standing or (who == MAKER and topic == "responsibility")
+        may = who in [one.holder for one in self.entries.values()] or (who, topic) == (MAKER, "responsibility")
         if entry is None or not may or entry.holder not in (who, other):
             return False
         return self.held.get((who, topic)) != entry.version
@@ -197,8 +201,7 @@ class DisputeMachine(RuleBasedStateMachine):
 
         assert (result == "accepted") is (self.is_open(case, time_ms) and fit)
         if result == "accepted":
-            case.named[who] = arbiter
-            case.version += 1
+            case.named[who], case.version = arbiter, case.version + 1
 
     @rule(who=players, pick=picks, pause=pauses)
     def withdraw(self, who: str, pick: int, pause: int) -> None:
@@ -221,7 +224,7 @@ class DisputeMachine(RuleBasedStateMachine):
         wanted = ((name, to),)
         message = disputing.settlement(disputing.moves(*wanted), case.opener, case.reference)
         result, time_ms = self.submit(who, message, pause)
-        fit = who in case.parties and case.respondent is not None and self.may_move(case, wanted)
+        fit = who in case.parties and self.may_move(case, wanted)
 
         assert (result == "accepted") is (self.is_open(case, time_ms) and fit)
         if result == "accepted":
@@ -277,10 +280,11 @@ class DisputeMachine(RuleBasedStateMachine):
             if verdict == "dismissed":
                 self.dismissed.setdefault(case.opener, []).append(time_ms)
 
-    @rule(who=players, to=players, name=names, pause=pauses)
-    def hand_over(self, who: str, to: str, name: RegisterName, pause: int) -> None:
+    @rule(giver=anybody, to=players, name=names, pause=pauses)
+    def hand_over(self, giver: str | None, to: str, name: RegisterName, pause: int) -> None:
         """Who stands in a register that is free offers it; anybody else who names its entry claims it."""
         entry = self.entries[name]
+        who = giver or entry.holder
         result, time_ms = self.submit(who, messages.offer(to, (name,), (entry.version,)), pause)
         if who == to:
             expected = "rejected"
@@ -303,9 +307,10 @@ class DisputeMachine(RuleBasedStateMachine):
     def _offer_stands(self) -> bool:
         return self.offer is not None and self.entries[self.offer[2]].holder == self.offer[0]
 
-    @rule(who=players, pause=pauses)
-    def take(self, who: str, pause: int) -> None:
+    @rule(taker=anybody, pause=pauses)
+    def take(self, taker: str | None, pause: int) -> None:
         """The addressee of an offer that stands, while nothing holds the register."""
+        who = taker or (self.offer[1] if self.offer else MAKER)
         result, time_ms = self.submit(who, messages.accept(self.offers), pause)
         offer = self.offer
         expected = (
@@ -317,9 +322,10 @@ class DisputeMachine(RuleBasedStateMachine):
             self.move(offer[2], who)
             self.offer, self.offers = None, self.offers + 1
 
-    @rule(who=players, pause=pauses)
-    def give_notice(self, who: str, pause: int) -> None:
+    @rule(claimant=anybody, pause=pauses)
+    def give_notice(self, claimant: str | None, pause: int) -> None:
         """An operator, of what somebody else answers for who has not objected of late."""
+        who = claimant or BUYER
         answers = self.entries["responsibility"]
         result, time_ms = self.submit(who, disputing.notice(answers.version), pause)
         notice = self.notice
@@ -349,18 +355,18 @@ class DisputeMachine(RuleBasedStateMachine):
         if notice is None:
             return
         result, time_ms = self.submit(who, disputing.objection(notice.version), pause)
-        standing = [entry.holder for entry in self.entries.values()]
-
-        assert (result == "accepted") is (self.is_running(time_ms) and who in standing and who != notice.by)
+        is_registered = who in [entry.holder for entry in self.entries.values()] and who != notice.by
+        assert (result == "accepted") is (self.is_running(time_ms) and is_registered)
         if result == "accepted":
             notice.state, notice.objected_ms, notice.version = "objected", time_ms, notice.version + 1
 
-    @rule(who=players, pause=pauses)
-    def complete(self, who: str, pause: int) -> None:
+    @rule(giver=anybody, pause=pauses)
+    def complete(self, giver: str | None, pause: int) -> None:
         """Its giver, once the notice has ended, while nothing holds what it moves."""
         notice = self.notice
         if notice is None:
             return
+        who = giver or notice.by
         result, time_ms = self.submit(who, disputing.completion(notice.version), pause)
         expected = self.is_running(time_ms) and who == notice.by and self.is_unlocked(notice, time_ms)
 
@@ -398,7 +404,7 @@ class DisputeMachine(RuleBasedStateMachine):
 
     def teardown(self) -> None:
         """From where the course ended, everything that is open has a way out."""
-        if not hasattr(self, "world"):
+        if not hasattr(self, "world") or not self.searches:
             return
         for case in self.cases:
             if self.is_open(case, self.world.head.time_ms + 1):
@@ -444,13 +450,13 @@ class DisputeMachine(RuleBasedStateMachine):
 @pytest.mark.slow
 def test_any_course_of_disputes_follows_the_model() -> None:
     """Five members act in any order, with any pauses."""
-    run_state_machine_as_test(DisputeMachine, settings=settings(max_examples=60, stateful_step_count=40))
+    run_state_machine_as_test(DisputeMachine, settings=settings(max_examples=40, stateful_step_count=40))
 
 
 def _finds(mutant: type[DisputeMachine]) -> None:
     with pytest.raises(AssertionError):
         run_state_machine_as_test(
-            mutant, settings=settings(max_examples=300, phases=[Phase.generate], print_blob=False)
+            mutant, settings=settings(max_examples=400, phases=[Phase.generate], print_blob=False)
         )
 
 
@@ -459,6 +465,8 @@ def test_a_model_in_which_disputes_hold_nothing_is_found_wrong() -> None:
     """Control: the machine whose registers always move disagrees with the ledger."""
 
     class Mutant(DisputeMachine):
+        searches = False
+
         def is_held(self, name: str, time_ms: int) -> bool:
             return super().is_held(name, time_ms) and name == "nothing"
 
@@ -470,6 +478,8 @@ def test_a_model_in_which_strangers_settle_is_found_wrong() -> None:
     """Control: the machine that moves what a third party holds disagrees with the ledger."""
 
     class Mutant(DisputeMachine):
+        searches = False
+
         def may_move(self, case: Case, moves: tuple[tuple[RegisterName, str], ...]) -> bool:
             return all(to in case.parties for _, to in moves)
 
@@ -481,6 +491,8 @@ def test_a_model_that_skips_the_notice_is_found_wrong() -> None:
     """Control: the machine that takes units over at once disagrees with the ledger."""
 
     class Mutant(DisputeMachine):
+        searches = False
+
         def is_unlocked(self, notice: Notice, time_ms: int) -> bool:
             return time_ms <= notice.ends_ms or super().is_unlocked(notice, time_ms)
 

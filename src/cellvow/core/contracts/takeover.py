@@ -24,6 +24,7 @@ from cellvow.core.contracts.contract import (
     require_version,
 )
 from cellvow.core.contracts.dispute_file import DAY_MS, require_movable
+from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import is_member, require_role
 from cellvow.core.contracts.register import (
     CUSTODY,
@@ -45,8 +46,6 @@ COMPLETION_MS = 30 * DAY_MS
 ANSWERED_MS = 90 * DAY_MS
 """How long an objection shows that somebody is there: until then nobody gives notice of the same entry again."""
 OPERATORS = ("second_life_operator", "recycler", "operator", "manufacturer")
-WASTE_OPERATORS = ("recycler", "manufacturer")
-"""To whom the responsibility for waste passes: Regulation (EU) 2023/1542, Article 77(7)."""
 OPEN, MOOT, LAPSED = "open", "moot", "lapsed"
 
 Cause = Literal["insolvent", "unreachable", "abandoned", "removed"]
@@ -141,9 +140,8 @@ def _get_open_notice(context: Context, message: _OnNotice) -> TakeoverRecord:
 
 def _require_claimant(context: Context, unit: BatteryRecord) -> None:
     """Raise `Rejected` unless the signer may answer for this unit in law."""
-    member = require_role(context, *OPERATORS)
-    is_fit = unit.status != "waste" or any(role in member.roles for role in WASTE_OPERATORS)
-    require(is_fit, Reason.NOT_FOR_WASTE, battery=unit.battery)
+    require_role(context, *OPERATORS)
+    require_fit_for_waste(context, unit, context.organisation)
 
 
 def _require_orphaned(context: Context, known: TakeoverRecord | None, answers: RegisterRecord) -> None:

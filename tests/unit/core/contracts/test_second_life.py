@@ -6,7 +6,7 @@ import pytest
 from msgspec.structs import replace
 
 from cellvow.core.contracts.attestation import AttestationRecord, attestation_key, derive_state
-from cellvow.core.contracts.battery import BatteryRecord, VoidingRecord, battery_key, voiding_key
+from cellvow.core.contracts.battery import VoidingRecord, battery_key, voiding_key
 from cellvow.core.contracts.contract import Message, Provenance, encode_record
 from cellvow.core.contracts.custody import OfferRecord, offer_key
 from cellvow.core.contracts.dispute import OpenDispute
@@ -30,7 +30,6 @@ from cellvow.core.contracts.second_life import (
 from cellvow.core.ledger.rejection import ARTICLES, Reason
 from cellvow.core.primitives.limits import SUCCESSORS_MAX, UNITS_NAMED_MAX
 from tests import messages
-from tests.assembly import PACK_GTIN, assembled, module, pack
 from tests.lives import (
     RECYCLER,
     SECOND_GTIN,
@@ -488,19 +487,3 @@ def test_a_grading_that_ends_before_it_begins_or_names_a_use_twice_is_refused(
     assert len(ORDERED) == APPLICATIONS_MAX
 
     assert refused(world, LABORATORY, replace(messages.grading(), **changes)) is reason
-
-
-def test_an_emptied_pack_does_not_give_its_parts_away_a_second_time() -> None:
-    """Two modules of 4 kg are taken out of a pack of 10 kg: 2 kg are left to become another, and no more."""
-    world = assembled()
-    for module_out in (module(1), module(2)):
-        world.accept(world[MAKER].key.sign(messages.part_out(module_out, pack(1))))
-    heir = f"01/{PACK_GTIN}/21/HEIR"
-
-    def drawn(mass_g: int) -> BeginSecondLife:
-        version = world.record(BatteryRecord, battery_key(pack(1))).version
-        draw = messages.draw(pack(1), version=version, mass_g=mass_g)
-        return messages.second_life("remanufacture", (draw,), (messages.successor(heir, mass_g=mass_g),))
-
-    assert refused(world, MAKER, drawn(2_001)) is Reason.BALANCE_EXCEEDED
-    assert order(world, MAKER, drawn(2_000)).is_accepted
