@@ -41,8 +41,8 @@ _KEPT = re.compile(r"[0-9a-f]{64}-[0-9]{1,5}\Z")
 class HandoverSource(Protocol):
     """Registers, offers and answers; blocks."""
 
-    def standing(self) -> Standing:
-        """What there is and what is open."""
+    def standing(self, received_after: str = "", made_after: str = "") -> Standing:
+        """What there is, and what is open from these pages on."""
         ...
 
     def members(self) -> list[Member]:
@@ -192,7 +192,9 @@ class ExchangePages:
 
     def _show_handovers(self, request: Request, status: int = 200, **context: object) -> Response:
         self._door.require_session(request)
-        standing, members = self._handovers.standing(), self._handovers.members()
+        asked = request.query_params
+        pages = (asked.get("received_after", "")[:60], asked.get("made_after", "")[:60])
+        standing, members = self._handovers.standing(*pages), self._handovers.members()
         known = {
             "standing": standing,
             "members": members,

@@ -18,15 +18,18 @@ from cellvow.workspace.laboratory import Imported
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = ("desk", "import", "receive", "handovers", "batteries", "links")
+DESK_PLACES = ("desk", "units", "import", "receive", "handovers", "batteries", "links")
 DESK_ADDRESSES = {
     "desk": DESK,
+    "units": f"{DESK}/units",
     "import": f"{DESK}/import",
     "receive": f"{DESK}/receive",
     "handovers": f"{DESK}/handovers",
     "batteries": f"{DESK}/batteries/new",
     "links": f"{DESK}/links",
 }
+WAITING_PLACES = {"offer": f"{DESK}/handovers"}
+"""Kind of what waits -> where it is dealt with; without an entry that is the page of the unit."""
 _NOBODY = Source("", "", "", 0, 0, 0)
 
 
@@ -64,6 +67,7 @@ def render_desk_page(template: str, frame: Frame, **context: object) -> str:
         form_token=frame.form_token,
         desk_places=tuple((place, frame.to(DESK_ADDRESSES[place])) for place in DESK_PLACES),
         unit_of=unit_of,
+        waiting_place=lambda one: frame.to(WAITING_PLACES.get(one.kind, f"/{one.battery}"), **one.parameters),
         qr_of=lambda link: draw_qr(link, title=load_catalogue(frame.language).plain("code.alt", link=link)),
         phrases=lambda measured: phrase_conditions(measured, wording),
         **context,

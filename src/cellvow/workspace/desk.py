@@ -21,10 +21,12 @@ from cellvow.workspace.desk_handovers import Handovers, Standing
 from cellvow.workspace.desk_jobs import ImportJobs, JobSeen
 from cellvow.workspace.desk_records import DeskRecords, ImportRecord
 from cellvow.workspace.desk_signing import Signer
+from cellvow.workspace.desk_units import Units
 from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.sharing import attestation_in, read_message
+from cellvow.workspace.waiting import LedgerWaiting, Source, WaitingList, gather
 from cellvow.workspace.workspace import Workspace
 
 IMPORTS_SHOWN = 50
@@ -33,7 +35,7 @@ JOBS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class DeskView:
-    """What waits and what there is: unsigned imports, jobs that have not ended well, offers, batteries."""
+    """What waits and what there is: what the ledger says waits, unsigned imports, jobs that have not ended well, units."""
 
     organisation: str
     name: str
@@ -41,6 +43,7 @@ class DeskView:
     imports: tuple[ImportRecord, ...]
     jobs: tuple[JobSeen, ...]
     standing: Standing
+    waiting: WaitingList
 
     @property
     def unsigned(self) -> tuple[ImportRecord, ...]:
@@ -78,7 +81,10 @@ class Desk:
         self._writer = writer
         self._records = DeskRecords.open(workspace.folder)
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
-        self.handovers = Handovers(workspace, self.write)
+        self.handovers = Handovers(workspace, self.write, clock)
+        self.units = Units(workspace, clock)
+        self.waiting: list[Source] = [LedgerWaiting(workspace)]
+        """What waits is gathered from these: whoever knows of another kind adds a source."""
         self.exchange = Exchange(workspace, self.write, clock)
         self.signer = Signer(workspace, self._records, self.write)
 
@@ -98,6 +104,7 @@ class Desk:
             tuple(self._records.imports(IMPORTS_SHOWN)),
             tuple(self.jobs.jobs(JOBS_SHOWN)),
             self.handovers.standing(),
+            gather(self.waiting, self.clock()),
         )
 
     def find_import(self, number: str) -> ImportSeen | None:
