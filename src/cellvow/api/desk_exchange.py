@@ -142,10 +142,10 @@ class ExchangePages:
 
         def open_sink(fields: Fields, _: str) -> FileSink:
             self._door.require_form(request, fields)
-            return _InMemory()
+            return InMemory()
 
         received = await receive_file(request, open_sink)
-        if not isinstance(received.sink, _InMemory):
+        if not isinstance(received.sink, InMemory):
             raise Refusal(Problem.BAD_REQUEST, detail="no file was chosen")
         return await run_in_threadpool(self._receive, request, bytes(received.sink.content))
 
@@ -266,16 +266,18 @@ class ExchangePages:
         return self._show_links(request, battery=battery, address=address, issued=issued.grant)
 
 
-class _InMemory:
-    """A bundle while it arrives: the guard bounds it."""
+class InMemory:
+    """A bundle or a sheet while it arrives: the guard bounds it."""
 
     def __init__(self) -> None:
         self.content = bytearray()
 
     def write(self, piece: bytes) -> None:
+        """Append."""
         self.content += piece
 
     def discard(self) -> None:
+        """Forget it."""
         self.content.clear()
 
 

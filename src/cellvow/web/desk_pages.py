@@ -18,10 +18,11 @@ from cellvow.workspace.laboratory import Imported
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = ("desk", "units", "import", "receive", "handovers", "batteries", "links")
+DESK_PLACES = ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links")
 DESK_ADDRESSES = {
     "desk": DESK,
     "units": f"{DESK}/units",
+    "sheets": f"{DESK}/sheets",
     "import": f"{DESK}/import",
     "receive": f"{DESK}/receive",
     "handovers": f"{DESK}/handovers",

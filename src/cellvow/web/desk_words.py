@@ -2,6 +2,9 @@
 
 from cellvow.core.contracts.battery import STATUSES
 from cellvow.core.contracts.register import REGISTERS
+from cellvow.workspace.bulk import ALREADY, FAULTS, READY
+from cellvow.workspace.bulk import KINDS as SHEET_KINDS
+from cellvow.workspace.bulk_records import RESULTS, SHOWS
 from cellvow.workspace.holdings_pages import OFFERS
 from cellvow.workspace.waiting import KINDS
 
@@ -25,7 +28,12 @@ DESK_WORDS: dict[str, tuple[str, ...]] = {
         "standard",
         "valid_until",
     ),
-    "desk_place": ("desk", "units", "import", "receive", "handovers", "batteries", "links"),
+    "desk_place": ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links"),
+    "sheet_fault": tuple(FAULTS),
+    "sheet_kind": SHEET_KINDS,
+    "sheet_row": (READY, ALREADY, *RESULTS),
+    "sheet_show": SHOWS,
+    "sheet_state": ("reviewed", "running", "stopped", "done"),
     "unit_offer": OFFERS,
     "unit_register": REGISTERS,
     "unit_status": UNIT_STATUSES,

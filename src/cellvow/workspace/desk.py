@@ -15,6 +15,7 @@ from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
 from cellvow.passport.view import Attested, Audience, Passport
 from cellvow.vault import UnknownRecord
+from cellvow.workspace.bulk_jobs import BulkJobs
 from cellvow.workspace.clock import now_ms
 from cellvow.workspace.desk_exchange import Exchange
 from cellvow.workspace.desk_handovers import Handovers, Standing
@@ -35,7 +36,7 @@ JOBS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class DeskView:
-    """What waits and what there is: what the ledger says waits, unsigned imports, jobs that have not ended well, units."""
+    """What waits by the ledger, unsigned imports, jobs that have not ended well, and the first units."""
 
     organisation: str
     name: str
@@ -83,6 +84,7 @@ class Desk:
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
         self.handovers = Handovers(workspace, self.write, clock)
         self.units = Units(workspace, clock)
+        self.sheets = BulkJobs(workspace, writer.turn, clock, self._publish)
         self.waiting: list[Source] = [LedgerWaiting(workspace)]
         """What waits is gathered from these: whoever knows of another kind adds a source."""
         self.exchange = Exchange(workspace, self.write, clock)
@@ -91,6 +93,7 @@ class Desk:
     def close(self) -> None:
         """End the jobs and release the file."""
         self.jobs.close()
+        self.sheets.close()
         self._records.close()
 
     def view(self) -> DeskView:

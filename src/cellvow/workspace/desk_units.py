@@ -8,7 +8,7 @@ from cellvow.core.contracts.battery import ModelRecord, model_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.workspace.holdings import followed_holdings
-from cellvow.workspace.holdings_pages import Page, Unit, Wish
+from cellvow.workspace.holdings_pages import PAGE_UNITS, Page, Unit, Wish
 from cellvow.workspace.sheet import encode_row
 from cellvow.workspace.workspace import Workspace
 
@@ -32,10 +32,10 @@ class Units:
         self._workspace = workspace
         self._clock = clock
 
-    def page(self, wish: Wish, after: str) -> UnitsPage:
+    def page(self, wish: Wish, after: str, limit: int = PAGE_UNITS) -> UnitsPage:
         """One page of the units that are wanted, above a battery."""
         with followed_holdings(self._workspace.home(), self._workspace.folder) as (store, holdings):
-            page = holdings.units(self._workspace.organisation, wish, after, self._clock())
+            page = holdings.units(self._workspace.organisation, wish, after, self._clock(), limit)
             values = {one: store.get(model_key(one)) for one in dict.fromkeys(unit.model for unit in page.units)}
         models = {one: decode_record(ModelRecord, value).model for one, value in values.items() if value is not None}
         return UnitsPage(page, models)

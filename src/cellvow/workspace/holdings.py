@@ -271,4 +271,3 @@ def _holding_rows(
         )
         for organisation in dict.fromkeys((*since, *offers))
     ]
-

@@ -122,7 +122,7 @@ class Pages:
         """At most `limit` open offers that the organisation has made or received, above a battery."""
         column = "offerer" if side == MADE else "addressee"
         query = (
-            "SELECT battery, offerer, addressee, registers, version FROM open_offer "
+            "SELECT battery, offerer, addressee, registers, version FROM open_offer "  # noqa: S608 - one of two columns
             f"WHERE {column}=? AND battery > ? ORDER BY battery LIMIT ?"
         )
         rows = self._connection.execute(query, (organisation, after, limit))
@@ -145,11 +145,9 @@ class Pages:
         found = [str(one) for (one,) in self._connection.execute(query, (f'"{part}"', CANDIDATES_MAX + 1))]
         return found if len(found) <= CANDIDATES_MAX else None
 
-    def _among(
-        self, candidates: list[str], organisation: str, wish: Wish, after: str, now_ms: int, limit: int
-    ) -> Page:
+    def _among(self, candidates: list[str], organisation: str, wish: Wish, after: str, now_ms: int, limit: int) -> Page:
         low, high = _between(wish, after)
-        query = f"SELECT {_COLUMNS} FROM holding WHERE organisation=? AND battery=?"
+        query = f"SELECT {_COLUMNS} FROM holding WHERE organisation=? AND battery=?"  # noqa: S608 - names of our own
         found: list[Unit] = []
         for battery in sorted(one for one in candidates if low < one < high):
             row: Any = self._connection.execute(query, (organisation, battery)).fetchone()
@@ -164,16 +162,17 @@ class Pages:
         (index, condition, bound), (low, high) = _narrowest(wish), _between(wish, after)
         inner = (
             f"SELECT {_COLUMNS} FROM holding {index} WHERE organisation=? AND {condition} AND battery > ? "
-            "AND battery < ? ORDER BY battery LIMIT ?"
+            "AND battery < ? ORDER BY battery LIMIT ?"  # noqa: S608 - names of our own
         )
         values = (organisation, *bound, low, high, LOOKED_THROUGH_MAX)
         where, wanted = _wanted(wish, now_ms)
-        query = f"SELECT {_COLUMNS} FROM ({inner}) WHERE {where} LIMIT ?"
+        query = f"SELECT {_COLUMNS} FROM ({inner}) WHERE {where} LIMIT ?"  # noqa: S608 - names of our own
         rows = self._connection.execute(query, (*values, *wanted, limit + 1)).fetchall()
         units = tuple(_unit(row, now_ms) for row in rows[:limit])
         if len(rows) > limit:
             return Page(units, units[-1].battery)
-        last = self._connection.execute(f"SELECT count(*), max(battery) FROM ({inner})", values).fetchone()
+        counted = f"SELECT count(*), max(battery) FROM ({inner})"  # noqa: S608 - names of our own
+        last = self._connection.execute(counted, values).fetchone()
         count, newest = last or (0, None)
         return Page(units, newest, is_full=False) if count == LOOKED_THROUGH_MAX else Page(units, None)
 
@@ -216,9 +215,8 @@ def _is_wanted(row: tuple[Any, ...], wish: Wish, now_ms: int) -> bool:
     """What `_wanted` asks, of one row at hand; its serial was found already."""
     unit = _unit(row, now_ms)
     register = not wish.register or wish.register in unit.registers
-    return (
-        register and wish.status in ("", unit.status) and wish.offer in ("", unit.offer) and wish.disputed <= unit.is_disputed
-    )
+    states = wish.status in ("", unit.status) and wish.offer in ("", unit.offer)
+    return register and states and wish.disputed <= unit.is_disputed
 
 
 def _unit(row: tuple[Any, ...], now_ms: int) -> Unit:

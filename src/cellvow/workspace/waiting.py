@@ -10,11 +10,12 @@ from cellvow.workspace.holdings_pages import RECEIVED
 from cellvow.workspace.workspace import Workspace
 
 KINDS = ("offer", "respond", "arbitrate", "dispute")
-"""In the order of the list, what others wait for first: an offer to answer; a dispute to answer, to decide, or one's own.
+"""In the order of the list: an offer to answer; a dispute to answer, to decide, or one's own.
 
 Another kind is a word here, its texts `waits.KIND` and `waits_more.KIND`, and a source of the desk.
 """
 SHOWN_A_KIND = 10
+_KIND_OF_PART = {"respondent": "respond", "arbiter": "arbitrate", "opener": "dispute"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,8 +57,6 @@ def gather(sources: Iterable[Source], now_ms: int) -> WaitingList:
 class LedgerWaiting:
     """What waits by the ledger's records: offers received, and open disputes with a part in them."""
 
-    _KINDS = {"respondent": "respond", "arbiter": "arbitrate", "opener": "dispute"}
-
     def __init__(self, workspace: Workspace) -> None:
         self._workspace = workspace
 
@@ -70,7 +69,7 @@ class LedgerWaiting:
             waiting = [Waiting("offer", one.battery, find_name(store, one.offerer).name) for one in offers]
             waiting += [
                 Waiting(
-                    self._KINDS[one.part],
+                    _KIND_OF_PART[one.part],
                     one.battery,
                     find_name(store, one.opener).name,
                     {"reference": one.reference},

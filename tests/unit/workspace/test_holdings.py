@@ -1,4 +1,4 @@
-"""The index of holdings says what the ledger's records say, however it came to it; its pages skip and repeat nothing."""
+"""The index of holdings says what the ledger's records say, however it came to it; its pages skip nothing."""
 
 from __future__ import annotations
 
@@ -36,6 +36,7 @@ GENESIS = b"g" * 32
 UNITS = 4
 SIDES = (MAKER, CARMAKER, BUYER)
 TABLES = ("holding", "open_offer", "open_dispute", "involved", "unit", "serials")
+QUERY = "SELECT * FROM "
 NUMBERS = st.integers(0, UNITS - 1)
 WHO = st.sampled_from(SIDES)
 STEPS = st.one_of(
@@ -64,7 +65,9 @@ def content(path: Path, store: LedgerStore) -> dict[str, list[Any]]:
     """All that an index holds once it has followed."""
     with opened(path) as index:
         index.follow(store)
-        return {name: sorted(index._connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in TABLES}
+        return {
+            name: sorted(index._connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in TABLES
+        }
 
 
 def scanned(store: LedgerStore) -> dict[str, list[Any]]:
@@ -85,7 +88,14 @@ def scanned(store: LedgerStore) -> dict[str, list[Any]]:
         rows.setdefault((one.addressee, one.battery), {})["offer"] = "received"
     lapses = {one.battery: one.opened_ms + LAPSE_MS for one in sorted(disputes, key=lambda one: one.opened_ms)}
     holding = [
-        (who, battery, *(row.get(one) for one in REGISTERS), status(units[battery]), row.get("offer"), lapses.get(battery))
+        (
+            who,
+            battery,
+            *(row.get(one) for one in REGISTERS),
+            status(units[battery]),
+            row.get("offer"),
+            lapses.get(battery),
+        )
         for (who, battery), row in rows.items()
     ]
     opened_now = [(one.organisation, one.reference, one.battery, one.topic, one.opened_ms) for one in disputes]
@@ -95,8 +105,10 @@ def scanned(store: LedgerStore) -> dict[str, list[Any]]:
         for part, who in (("arbiter", agreed), ("respondent", one.respondent), ("opener", one.organisation)):
             if who is not None:
                 parts[who, one.organisation, one.reference] = part
-    open_offers = [(one.battery, one.offerer, one.addressee, " ".join(one.registers), one.version) for one in offers.values()]
-    found = {
+    open_offers = [
+        (one.battery, one.offerer, one.addressee, " ".join(one.registers), one.version) for one in offers.values()
+    ]
+    found: dict[str, list[Any]] = {
         "holding": holding,
         "open_offer": open_offers,
         "open_dispute": opened_now,
