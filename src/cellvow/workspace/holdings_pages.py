@@ -161,8 +161,8 @@ class Pages:
         """Look through the rows of the index that narrows most, as far as one page may."""
         (index, condition, bound), (low, high) = _narrowest(wish), _between(wish, after)
         inner = (
-            f"SELECT {_COLUMNS} FROM holding {index} WHERE organisation=? AND {condition} AND battery > ? "
-            "AND battery < ? ORDER BY battery LIMIT ?"  # noqa: S608 - names of our own
+            f"SELECT {_COLUMNS} FROM holding {index} WHERE organisation=? "  # noqa: S608 - names of our own
+            f"AND {condition} AND battery > ? AND battery < ? ORDER BY battery LIMIT ?"
         )
         values = (organisation, *bound, low, high, LOOKED_THROUGH_MAX)
         where, wanted = _wanted(wish, now_ms)

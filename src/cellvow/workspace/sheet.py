@@ -11,6 +11,7 @@ SHEET_BYTES_MAX = 16_000_000
 SHEET_ROWS_MAX = 100_000
 CELL_LENGTH_MAX = 500
 COLUMNS_MAX = 50
+_FIRST_LINE_MAX = 100_000
 _SEPARATORS = ",;\t"
 _FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
 """What makes a spreadsheet take a cell for a formula, the full-width forms too."""
@@ -90,7 +91,7 @@ def _decode(data: bytes) -> tuple[str, str, bool]:
 
 def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
     """The rows with something in them, each with the line it begins on."""
-    first = next((line for line in text.splitlines() if line.strip()), "")
+    first = next((line for line in text[:_FIRST_LINE_MAX].splitlines() if line.strip()), "")
     separator = max(_SEPARATORS, key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=separator, strict=True)
     while True:

@@ -65,9 +65,7 @@ def content(path: Path, store: LedgerStore) -> dict[str, list[Any]]:
     """All that an index holds once it has followed."""
     with opened(path) as index:
         index.follow(store)
-        return {
-            name: sorted(index._connection.execute(f"SELECT * FROM {name}").fetchall(), key=repr) for name in TABLES
-        }
+        return {name: sorted(index._connection.execute(QUERY + name).fetchall(), key=repr) for name in TABLES}
 
 
 def scanned(store: LedgerStore) -> dict[str, list[Any]]:
@@ -235,6 +233,7 @@ def test_killed_while_it_follows_it_goes_on_and_misses_nothing(
     assert scanned(world.store) == content(path, world.store)
 
 
+@pytest.mark.slow
 def test_paging_skips_and_repeats_nothing_while_units_arrive(path: Path, tmp_path: Path) -> None:
     """Between every two pages others are born before and behind: those that were there come once each."""
     world = StoredWorld(tmp_path / "ledger")
