@@ -8,17 +8,15 @@ from fastapi.responses import StreamingResponse
 
 from cellvow.api.desk import parse_named_battery
 from cellvow.api.desk_door import Door
-from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.primitives.errors import Malformed
 from cellvow.web.desk_pages import DESK
-from cellvow.web.desk_words import UNIT_STATUSES
+from cellvow.web.desk_units import ASKED, units_context
 from cellvow.workspace.desk_units import UnitsPage, unit_document
-from cellvow.workspace.holdings_pages import OFFERS, Wish
+from cellvow.workspace.holdings_pages import Wish
 
 UNITS = f"{DESK}/units"
 CSV_UTF8 = "text/csv; charset=utf-8"
 _TEXT_LENGTH_MAX = 200
-_PARAMETERS = ("q", "model", "register", "status", "offer", "disputed")
 
 
 class UnitSource(Protocol):
@@ -54,8 +52,7 @@ class UnitPages:
     def units(self, request: Request) -> Response:
         """A page of units."""
         self._door.require_session(request)
-        asked = {name: request.query_params.get(name, "").strip()[:_TEXT_LENGTH_MAX] for name in _PARAMETERS}
-        kept = {name: value for name, value in asked.items() if value}
+        asked = {name: request.query_params.get(name, "").strip()[:_TEXT_LENGTH_MAX] for name in ASKED}
         after = request.query_params.get("after", "")[:60]
         wish = parse_unit_wish(asked)
         shown = self._source.page(wish, after)
@@ -64,9 +61,7 @@ class UnitPages:
             "is_full": shown.page.is_full,
             "units": [unit_document(one) for one in shown.page.units],
         }
-        context = {"shown": shown, "wish": wish, "asked": asked, "kept": kept, "after": after, "registers": REGISTERS}
-        choices = {"statuses": UNIT_STATUSES, "offers": OFFERS}
-        return self._door.answer(request, "desk_units.html", document, **context, **choices)
+        return self._door.answer(request, "desk_units.html", document, **units_context(shown, wish, asked, after))
 
     def sheet(self, request: Request) -> Response:
         """All units that are asked for as CSV, sent while they are read."""

@@ -9,6 +9,8 @@ from cellvow.core.primitives.errors import Malformed
 
 SHEET_BYTES_MAX = 16_000_000
 SHEET_ROWS_MAX = 100_000
+SHEET_LINES_MAX = 500_000
+"""Lines of the file, those of cells with several lines and empty ones included."""
 CELL_LENGTH_MAX = 500
 COLUMNS_MAX = 50
 _FIRST_LINE_MAX = 100_000
@@ -102,6 +104,8 @@ def _numbered(text: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise Malformed(f"line {line}: the row cannot be read ({error})") from error
+        if reader.line_num > SHEET_LINES_MAX:
+            raise Malformed(f"line {line}: at most {SHEET_LINES_MAX} lines are read; split the sheet")
         if any(one.strip() for one in cells):
             yield line, cells
 
