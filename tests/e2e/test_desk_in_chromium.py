@@ -65,9 +65,9 @@ def lab(world: DeskWorld) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def buyer(world: DeskWorld) -> Iterator[str]:
-    """The buyer's site."""
+    """The buyer's site; how often its owner may enter begins anew."""
     with served(DeskSite(world.desk("buyer")).app) as address:
         yield address
 

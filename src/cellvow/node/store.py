@@ -313,9 +313,8 @@ class LedgerStore:
 
     def records(self, prefix: str = "", after: str = "") -> Iterator[tuple[str, bytes]]:
         """All records whose key starts with `prefix` and lies above `after`, in order of their keys."""
-        above, low = (">", after) if after > prefix else (">=", prefix)
-        query = f"SELECT key, value FROM record WHERE key {above} ? AND key < ? ORDER BY key"  # noqa: S608 - one of two signs
-        yield from self._rows(query, (low, prefix + "\x7f"))
+        query = "SELECT key, value FROM record WHERE key >= ? AND key < ? ORDER BY key"
+        yield from self._rows(query, (max(prefix, after + "\0"), prefix + "\x7f"))
 
     def count_records(self) -> int:
         """How many records the state holds."""
