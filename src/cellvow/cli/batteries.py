@@ -212,8 +212,9 @@ def list_batteries(options: Listing) -> Answer:
 def import_batteries(options: SheetToImport) -> Answer:
     """Register the batteries of a CSV sheet.
 
-    Its columns are battery (or serial and model), manufactured_on and facility. Every row is judged first; while one has a fault nothing is signed, unless --only-ready leaves such rows out. Run
-    it again after an interruption: it goes on, and nothing is done twice.
+    Its columns are battery (or serial and model), manufactured_on and facility. Every row is judged
+    first; while one has a fault nothing is signed, unless --only-ready leaves such rows out. Run it again after an
+    interruption: it goes on, and nothing is done twice.
     """
     return import_sheet(options, "register")
 

@@ -121,8 +121,9 @@ class HandoversToImport(SheetToImport):
 def import_handovers(options: HandoversToImport) -> Answer:
     """Offer the batteries of a CSV sheet, or answer offers.
 
-    Its columns are battery and, to offer, addressee and registers. Every row is judged first; while one has a fault nothing is signed, unless --only-ready leaves such rows out. Run
-    it again after an interruption: it goes on, and nothing is done twice.
+    Its columns are battery and, to offer, addressee and registers. Every row is judged
+    first; while one has a fault nothing is signed, unless --only-ready leaves such rows out. Run it again after an
+    interruption: it goes on, and nothing is done twice.
     """
     return import_sheet(options, str(options.what))
 

@@ -11,7 +11,7 @@ from cellvow.vault import Layout, PrivateDatabase
 from cellvow.workspace.bulk import READY, Judged, Order
 
 SHEETS_FILE = "sheets.db"
-"""Made when the first sheet comes; whoever loses it still has what was signed on the ledger."""
+"""Made when the desk is first used; whoever loses it still has what was signed on the ledger."""
 SHEETS_KEPT = 50
 """Sheets beyond that are forgotten, oldest first, unless they are under way."""
 REVIEWED, RUNNING, STOPPED, DONE = "reviewed", "running", "stopped", "done"

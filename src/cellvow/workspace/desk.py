@@ -27,7 +27,7 @@ from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.sharing import attestation_in, read_message
-from cellvow.workspace.waiting import LedgerWaiting, Source, WaitingList, gather
+from cellvow.workspace.waiting import LedgerWaiting, SheetWaiting, Source, WaitingList, gather
 from cellvow.workspace.workspace import Workspace
 
 IMPORTS_SHOWN = 50
@@ -85,7 +85,7 @@ class Desk:
         self.handovers = Handovers(workspace, self.write, clock)
         self.units = Units(workspace, clock)
         self.sheets = BulkJobs(workspace, writer.turn, clock, self._publish)
-        self.waiting: list[Source] = [LedgerWaiting(workspace)]
+        self.waiting: list[Source] = [LedgerWaiting(workspace), SheetWaiting(self.sheets)]
         """What waits is gathered from these: whoever knows of another kind adds a source."""
         self.exchange = Exchange(workspace, self.write, clock)
         self.signer = Signer(workspace, self._records, self.write)

@@ -82,7 +82,10 @@ class Holdings(Pages):
         return self._followed()[0]
 
     def follow(self, store: LedgerStore) -> None:
-        """Take in what is new since the last call."""
+        """Take in what is new since the last call; where the ledger has gone back to a backup, begin anew."""
+        height, _ = self._followed()
+        if height > _newest_height(store):
+            self._begin_anew(None)
         while not self._is_current(store):
             # The ledger is read after the file is locked: whoever comes later never writes what is older.
             with self._writing(), store.unchanging():
@@ -94,14 +97,12 @@ class Holdings(Pages):
 
     def _is_current(self, store: LedgerStore) -> bool:
         height, filled = self._followed()
-        newest = store.last_block()
-        return filled is None and (newest is None or height >= newest.height)
+        return filled is None and height >= _newest_height(store)
 
     def _fill(self, store: LedgerStore, height: int, filled: str) -> None:
         """The next units of a ledger as it stands; what changes while this goes on is followed afterwards."""
         if not filled:
-            newest = store.last_block()
-            height = 0 if newest is None else newest.height
+            height = _newest_height(store)
         found = islice(store.records(_UNIT_PREFIX, after=_UNIT_PREFIX + filled), UNITS_A_STEP)
         batteries = [key[len(_UNIT_PREFIX) :] for key, _ in found]
         self._replace(store, batteries)
@@ -176,10 +177,15 @@ class Holdings(Pages):
             self._connection.execute("ROLLBACK")
             raise
 
-    def _begin_anew(self, genesis: bytes) -> None:
-        """Drop what another format or ledger left, once, whoever else opens the file at this moment."""
+    def _begin_anew(self, genesis: bytes | None) -> None:
+        """Drop what another format or ledger left, once, whoever else opens the file at this moment.
+
+        Without a genesis it is the same ledger's, as of a later moment than the ledger's own.
+        """
         with self._writing():
-            if self._fits(genesis):
+            if genesis is None:
+                (genesis,) = self._connection.execute("SELECT genesis FROM followed").fetchone() or (b"",)
+            elif self._fits(genesis):
                 return
             # Tables of the search index go with it: they cannot be dropped on their own.
             query = "SELECT name FROM sqlite_schema WHERE type='table' AND name NOT LIKE 'serials_%' ORDER BY name"
@@ -208,6 +214,11 @@ def followed_holdings(home: NodeHome, folder: Path) -> Iterator[tuple[LedgerStor
             holdings.close()
     finally:
         store.close()
+
+
+def _newest_height(store: LedgerStore) -> int:
+    newest = store.last_block()
+    return 0 if newest is None else newest.height
 
 
 def _connect(path: Path) -> apsw.Connection:

@@ -4,17 +4,20 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from cellvow.workspace.bulk_jobs import BulkJobs
+from cellvow.workspace.bulk_records import RUNNING, STOPPED
 from cellvow.workspace.desk_handovers import find_name
 from cellvow.workspace.holdings import followed_holdings
 from cellvow.workspace.holdings_pages import RECEIVED
 from cellvow.workspace.workspace import Workspace
 
-KINDS = ("offer", "respond", "arbitrate", "dispute")
-"""In the order of the list: an offer to answer; a dispute to answer, to decide, or one's own.
+KINDS = ("offer", "respond", "arbitrate", "dispute", "sheet")
+"""In the order of the list: an offer to answer; a dispute to answer, to decide, or one's own; a sheet to go on with.
 
 Another kind is a word here, its texts `waits.KIND` and `waits_more.KIND`, and a source of the desk.
 """
 SHOWN_A_KIND = 10
+SHEETS_READ = 50
 _KIND_OF_PART = {"respondent": "respond", "arbiter": "arbitrate", "opener": "dispute"}
 
 
@@ -22,7 +25,7 @@ _KIND_OF_PART = {"respondent": "respond", "arbiter": "arbitrate", "opener": "dis
 class Waiting:
     """One thing that waits: its kind, the unit it is about, who waits, and what else names it.
 
-    `names` fills the parameters of its text; `parameters` those of the address where it is dealt with.
+    `names` fills the parameters of its text; `number` and `parameters` end the address where it is dealt with.
     """
 
     kind: str
@@ -30,6 +33,7 @@ class Waiting:
     by: str = ""
     names: Mapping[str, str] = field(default_factory=dict)
     parameters: Mapping[str, str] = field(default_factory=dict)
+    number: str = ""
 
 
 Source = Callable[[int], Iterable[Waiting]]
@@ -78,3 +82,15 @@ class LedgerWaiting:
                 for one in disputes
             ]
         return waiting
+
+
+class SheetWaiting:
+    """What waits by the workspace's own file: sheets that are under way, or stopped before their end."""
+
+    def __init__(self, jobs: BulkJobs) -> None:
+        self._jobs = jobs
+
+    def __call__(self, _now_ms: int) -> list[Waiting]:
+        """The newest first."""
+        begun = [one for one in self._jobs.sheets(SHEETS_READ) if one.state in (RUNNING, STOPPED)]
+        return [Waiting("sheet", names={"file": one.file}, number=one.sheet) for one in begun]

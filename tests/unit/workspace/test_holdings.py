@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shutil
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from pathlib import Path
@@ -19,6 +20,7 @@ from cellvow.core.contracts.custody import OfferRecord
 from cellvow.core.contracts.dispute import NominateArbiter, OpenDispute, WithdrawDispute
 from cellvow.core.contracts.dispute_file import LAPSE_MS, DisputeRecord
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord
+from cellvow.node.store import LedgerStore
 from cellvow.workspace import holdings as module
 from cellvow.workspace import holdings_pages
 from cellvow.workspace.holdings import FORMAT, HOLDINGS_FILE, Holdings
@@ -29,8 +31,6 @@ from tests.world import AUTHORITY, BUYER, CARMAKER, MAKER
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
-
-    from cellvow.node.store import LedgerStore
 
 GENESIS = b"g" * 32
 UNITS = 4
@@ -346,6 +346,26 @@ def test_an_index_of_another_format_or_ledger_is_made_anew(world: StoredWorld, p
 
     assert expected == again
     assert () == empty.units
+
+
+@pytest.mark.slow
+def test_a_ledger_that_went_back_to_a_backup_is_read_anew(path: Path, tmp_path: Path) -> None:
+    """What the index had seen of the lost blocks is gone; what comes instead is taken in."""
+    world = StoredWorld(tmp_path / "ledger")
+    world.register(1)
+    world.store.close()
+    shutil.copytree(tmp_path / "ledger", tmp_path / "backup")
+    world.store = LedgerStore.open_writer(tmp_path / "ledger")
+    world.register(2)
+    seen = content(path, world.store)["unit"]
+    world.store.close()
+    backup = LedgerStore.open_reader(tmp_path / "backup")
+    again = content(path, backup)
+    expected = scanned(backup)
+    backup.close()
+
+    assert [(unit(1),), (unit(2),)] == seen
+    assert expected == again
 
 
 def test_many_who_follow_at_once_do_not_undo_each_other(world: StoredWorld, path: Path) -> None:
