@@ -5,7 +5,7 @@ dropped and rebuilt from the ledger, also from one that began with a snapshot. P
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
 from typing import Any
@@ -72,8 +72,12 @@ class Holdings(Pages):
     def open(cls, path: Path, genesis: bytes) -> "Holdings":
         """Open the index of the ledger with this genesis digest; one of another ledger or format is dropped first."""
         holdings = cls(_connect(path))
-        if not holdings._fits(genesis):
-            holdings._begin_anew(genesis)
+        try:
+            if not holdings._fits(genesis):
+                holdings._begin_anew(genesis)
+        except apsw.Error:
+            holdings.close()
+            raise
         return holdings
 
     @property
@@ -203,17 +207,39 @@ class Holdings(Pages):
 
 @contextmanager
 def followed_holdings(home: NodeHome, folder: Path) -> Iterator[tuple[LedgerStore, Holdings]]:
-    """A reading connection to the ledger, and the index in `folder` brought up to its head."""
-    store = home.open_reader()
-    try:
-        holdings = Holdings.open(folder / HOLDINGS_FILE, home.trust.genesis)
+    """A reading connection to the ledger, and the index in `folder` brought up to its head; a damaged one is made anew.
+
+    Raises `OperationalError` where it cannot be written, or is written by somebody else for too long.
+    """
+    path = folder / HOLDINGS_FILE
+    with closing(home.open_reader()) as store:
         try:
-            holdings.follow(store)
-            yield store, holdings
-        finally:
-            holdings.close()
-    finally:
-        store.close()
+            with closing(_open_followed(path, home.trust.genesis, store)) as holdings:
+                yield store, holdings
+        except apsw.BusyError as error:
+            raise OperationalError("the index of units is being made: try again in a minute") from error
+        except apsw.Error as error:
+            raise OperationalError(f"the index {path} cannot be read ({error}): delete it, it is rebuilt") from error
+
+
+def _open_followed(path: Path, genesis: bytes, store: LedgerStore) -> Holdings:
+    try:
+        return _try_followed(path, genesis, store)
+    except (apsw.NotADBError, apsw.CorruptError):
+        # Whoever still reads the damaged file does so under its old name until he is through.
+        for ending in ("", "-wal", "-shm"):
+            path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
+        return _try_followed(path, genesis, store)
+
+
+def _try_followed(path: Path, genesis: bytes, store: LedgerStore) -> Holdings:
+    holdings = Holdings.open(path, genesis)
+    try:
+        holdings.follow(store)
+    except BaseException:
+        holdings.close()
+        raise
+    return holdings
 
 
 def _newest_height(store: LedgerStore) -> int:
@@ -222,13 +248,14 @@ def _newest_height(store: LedgerStore) -> int:
 
 
 def _connect(path: Path) -> apsw.Connection:
+    connection = apsw.Connection(str(path))
+    connection.set_busy_timeout(60_000)
     try:
-        connection = apsw.Connection(str(path))
-        connection.set_busy_timeout(60_000)
         connection.execute("PRAGMA journal_mode=WAL").fetchall()
         connection.execute("PRAGMA synchronous=NORMAL")  # it can be rebuilt
-    except apsw.Error as error:
-        raise OperationalError(f"the index {path} cannot be opened ({error}): delete it, it is rebuilt") from error
+    except apsw.Error:
+        connection.close(True)
+        raise
     return connection
 
 

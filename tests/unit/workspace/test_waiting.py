@@ -14,6 +14,7 @@ from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.workspace import commands
 from cellvow.workspace.bulk import Judge, Order
+from cellvow.workspace.holdings import HOLDINGS_FILE
 from cellvow.workspace.waiting import SHOWN_A_KIND, Waiting, gather
 from tests import messages
 from tests.unit.desk_world import BATTERY, DeskSite, DeskWorld
@@ -77,6 +78,24 @@ def test_a_sheet_that_stopped_waits_until_it_is_gone_on_with(tmp_path: Path, mon
     assert () == unseen == after
     assert f'<a href="/desk/sheets/{sheet}">' in page
     assert "a.csv" in page
+
+
+@pytest.mark.parametrize("damage", [b"no database at all" * 400, b"SQLite format 3\0" + b"\xff" * 9_000, b""])
+def test_a_damaged_index_is_made_anew(tmp_path: Path, damage: bytes) -> None:
+    """Nobody need know of it: all is there again at the next page."""
+    world = DeskWorld.found(tmp_path / "world")
+    maker = world.desk("maker")
+    site = DeskSite(maker).enter()
+    before = site.get("/desk/units")
+    path = maker.workspace.folder / HOLDINGS_FILE
+    for ending in ("-wal", "-shm"):
+        path.with_name(f"{HOLDINGS_FILE}{ending}").unlink(missing_ok=True)
+    path.write_bytes(damage or path.read_bytes()[:8_192] + b"\xff" * 20_000)
+    answers = [site.get(address) for address in ("/desk/units", "/desk", "/desk/handovers")]
+    world.close()
+
+    assert [200, 200, 200] == [one.status_code for one in answers]
+    assert before.text == answers[0].text
 
 
 def test_rows_are_judged_by_what_the_ledger_keeps_of_others(tmp_path: Path) -> None:
