@@ -91,7 +91,7 @@ class Maker:
 
     def registrations(self) -> list[bytes]:
         """Signed statements that register the operational keys."""
-        return [self.root.sign_single(_registration(key)) for key in self.keys]
+        return [self.root.sign_single(register_key(key)) for key in self.keys]
 
     def singles(self, messages: Iterator[Message]) -> list[bytes]:
         """Each message signed on its own."""
@@ -188,14 +188,15 @@ def life_events(filled: int, count: int) -> Iterator[Message]:
             yield declaration((number * 7) % filled, 100 + number)
 
 
-def _registration(key: SigningKey) -> RegisterKey:
+def register_key(key: SigningKey, scope: tuple[str, ...] = SCOPE) -> RegisterKey:
+    """The registration of a key, for its organisation's root key to sign."""
     public_key = key.public_key.hex()
     possession = sign(key.seed, possession_bytes(CHAIN_ID, key.organisation, public_key))
     return RegisterKey(
         organisation=key.organisation,
         public_key=public_key,
         kind="operational",
-        scope=SCOPE,
+        scope=scope,
         valid_from_ms=0,
         possession=possession.hex(),
     )

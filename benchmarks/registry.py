@@ -9,8 +9,10 @@ from benchmarks import (
     consortium_offered,
     consortium_saturation,
     consortium_settings,
+    custody_handover,
     growth,
     growth_consortium,
+    growth_desk,
     ledger_batch,
     ledger_fsck,
     ledger_http,
@@ -56,6 +58,8 @@ BENCHMARKS = (
     Benchmark((ledger_fsck.NAME,), ledger_fsck.measure),
     Benchmark((passport_page.NAME,), passport_page.measure),
     Benchmark((adoption.NAME,), adoption.measure),
+    Benchmark((custody_handover.NAME,), custody_handover.measure),
+    Benchmark((growth_desk.NAME,), growth_desk.measure),
     Benchmark((growth.COMMIT, growth.READ, growth.PROOF), growth.measure),
     Benchmark(
         (

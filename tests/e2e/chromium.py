@@ -23,7 +23,7 @@ PHONE, DESKTOP = 390, 1280
 HEIGHT = 844
 EXPECTED = ("404 (Not Found)", "400 (Bad Request)")
 """The browser's own notice of a page's status is no complaint about the page."""
-FOCUSABLE = "a,summary,button,input,textarea,[tabindex='0']"
+FOCUSABLE = "a,summary,button,input,select,textarea,[tabindex='0']"
 
 Scheme = Literal["light", "dark"]
 

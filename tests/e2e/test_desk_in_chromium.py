@@ -12,7 +12,7 @@ from cellvow.evidence.reference import read_distribution, read_member
 from cellvow.workspace.desk_jobs import UPLOADS_FOLDER
 from tests.conftest import find_reference_measurement
 from tests.e2e.chromium import DESKTOP, PHONE, Scheme, launched, opened, served, sideways, violations, visit_by_keyboard
-from tests.unit.desk_world import BATTERY, STANDARD, TOKEN, DeskSite, DeskWorld, measurement
+from tests.unit.desk_world import BATTERY, GTIN, STANDARD, TOKEN, DeskSite, DeskWorld, measurement
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -26,6 +26,8 @@ NARROWEST = 320
 BYTES_MAX = 25_000
 PAGES = {
     "desk": "/desk",
+    "units": "/desk/units",
+    "sheets": "/desk/sheets",
     "import": f"/desk/import?battery={BATTERY}",
     "receive": "/desk/receive",
     "handovers": "/desk/handovers",
@@ -63,9 +65,9 @@ def lab(world: DeskWorld) -> Iterator[str]:
         yield address
 
 
-@pytest.fixture(scope="module")
+@pytest.fixture
 def buyer(world: DeskWorld) -> Iterator[str]:
-    """The buyer's site."""
+    """The buyer's site; how often its owner may enter begins anew."""
     with served(DeskSite(world.desk("buyer")).app) as address:
         yield address
 
@@ -118,14 +120,14 @@ def test_a_page_of_the_desk_fits_and_is_accessible(
         assert len(page.content().encode()) <= BYTES_MAX
 
 
-@pytest.mark.parametrize("name", ["desk", "handovers", "import"])
+@pytest.mark.parametrize("name", ["desk", "units", "sheets", "handovers", "import"])
 def test_a_page_of_the_desk_fits_the_narrowest_screen(browser: Browser, buyer: str, name: str) -> None:
     """At 320 pixels nothing scrolls sideways."""
     with opened(browser, entering(buyer, PAGES[name]), width=NARROWEST) as (page, _, _):
         assert 0 == sideways(page)
 
 
-@pytest.mark.parametrize("name", ["desk", "import", "receive"])
+@pytest.mark.parametrize("name", ["desk", "units", "sheets", "import", "receive"])
 def test_everything_on_a_page_of_the_desk_is_reached_by_keyboard(browser: Browser, buyer: str, name: str) -> None:
     """Tab visits links and fields in reading order, each with a visible outline."""
     with opened(browser, entering(buyer, PAGES[name])) as (page, _, _):
@@ -187,6 +189,34 @@ def test_a_damaged_file_ends_in_a_sentence(browser: Browser, lab: str) -> None:
         assert "Nothing was kept" in page.inner_text("#job")
         assert [] == violations(page)
         assert [] == trouble
+
+
+@pytest.mark.parametrize(("width", "scheme"), [(PHONE, "dark"), (DESKTOP, "light")])
+def test_a_sheet_is_judged_then_signed_for_without_scripts(
+    browser: Browser, world: DeskWorld, tmp_path: Path, width: int, scheme: Scheme
+) -> None:
+    """What each row comes to is seen before the one button; then every row names its statement; the units are found."""
+    rows = [f"{GTIN};E-{width}-{number};2026-05-17;Plant 1" for number in range(3)]
+    sheet = tmp_path / "births.csv"
+    sheet.write_text("\n".join(["model;serial;manufactured_on;facility", *rows, "x;;;"]), encoding="utf-16")
+    with served(DeskSite(world.desk("maker")).app) as site:
+        where = entering(site, "/desk/sheets")
+        with opened(browser, where, width=width, scheme=scheme, scripts=False) as (page, _, trouble):
+            page.set_input_files("#file", sheet)
+            page.click("form.fields button")
+            assert "nothing is signed" in page.inner_text("main")
+            assert "Line 5" in page.inner_text("main")
+            assert 0 == sideways(page)
+            page.click("form.acts button")
+            for _ in range(200):
+                if page.locator("progress").count() == 0:
+                    break
+                page.click("a.act")
+            assert "message 2 of statement" in page.inner_text("main")
+            assert 0 == sideways(page)
+            page.goto(f"{site}/desk/units?q=E-{width}")
+            assert f"E-{width}-2" in page.inner_text("main")
+            assert [] == trouble
 
 
 def test_an_offer_is_accepted_with_the_keyboard(browser: Browser, buyer: str) -> None:

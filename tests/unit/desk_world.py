@@ -68,7 +68,7 @@ class DeskWorld:
     writer: LedgerWriter | None = None
 
     @classmethod
-    def found(cls, folder: Path) -> DeskWorld:
+    def found(cls, folder: Path, ruleset: int = 1) -> DeskWorld:
         """Members, keys, a model and a battery of it."""
         accreditation = Accreditation(STANDARD, "1", COVERED, _FAR_MS)
         roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer"]}
@@ -78,7 +78,7 @@ class DeskWorld:
         }
         members = tuple(space.member() for space in spaces.values())
         home = NodeHome.create(
-            folder / "node", Genesis("cellvow-unit", 1_000, 1, members), "cellvow.test/unit", bytes(range(32))
+            folder / "node", Genesis("cellvow-unit", 1_000, ruleset, members), "cellvow.test/unit", bytes(range(32))
         )
         with home.open_session(now_ms) as session:
             for space in spaces.values():

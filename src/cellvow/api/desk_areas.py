@@ -7,16 +7,20 @@ from cellvow.api.desk import DeskPages
 from cellvow.api.desk_door import Door
 from cellvow.api.desk_exchange import ExchangePages
 from cellvow.api.desk_papers import PaperPages
+from cellvow.api.desk_sheets import SheetPages
+from cellvow.api.desk_units import UnitPages
 from cellvow.workspace.desk import Desk
 
 
 def desk_areas(
     desk: Desk, access: Access, clock: Callable[[], int], origin: str | None = None
-) -> tuple[DeskPages, PaperPages, ExchangePages]:
+) -> tuple[DeskPages, PaperPages, ExchangePages, UnitPages, SheetPages]:
     """All pages of a desk, behind one door. `origin` is what codes and links lead to, else what a client used."""
     door = Door(access, clock)
     return (
         DeskPages(desk, door),
         PaperPages(desk, door, origin),
         ExchangePages(desk.exchange, desk.handovers, door, clock, origin),
+        UnitPages(desk.units, door),
+        SheetPages(desk.sheets, door),
     )

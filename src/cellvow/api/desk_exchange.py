@@ -41,8 +41,8 @@ _KEPT = re.compile(r"[0-9a-f]{64}-[0-9]{1,5}\Z")
 class HandoverSource(Protocol):
     """Registers, offers and answers; blocks."""
 
-    def standing(self) -> Standing:
-        """What there is and what is open."""
+    def standing(self, received_after: str = "", made_after: str = "") -> Standing:
+        """What there is, and what is open from these pages on."""
         ...
 
     def members(self) -> list[Member]:
@@ -142,10 +142,10 @@ class ExchangePages:
 
         def open_sink(fields: Fields, _: str) -> FileSink:
             self._door.require_form(request, fields)
-            return _InMemory()
+            return InMemory()
 
         received = await receive_file(request, open_sink)
-        if not isinstance(received.sink, _InMemory):
+        if not isinstance(received.sink, InMemory):
             raise Refusal(Problem.BAD_REQUEST, detail="no file was chosen")
         return await run_in_threadpool(self._receive, request, bytes(received.sink.content))
 
@@ -192,7 +192,9 @@ class ExchangePages:
 
     def _show_handovers(self, request: Request, status: int = 200, **context: object) -> Response:
         self._door.require_session(request)
-        standing, members = self._handovers.standing(), self._handovers.members()
+        asked = request.query_params
+        pages = (asked.get("received_after", "")[:60], asked.get("made_after", "")[:60])
+        standing, members = self._handovers.standing(*pages), self._handovers.members()
         known = {
             "standing": standing,
             "members": members,
@@ -264,16 +266,18 @@ class ExchangePages:
         return self._show_links(request, battery=battery, address=address, issued=issued.grant)
 
 
-class _InMemory:
-    """A bundle while it arrives: the guard bounds it."""
+class InMemory:
+    """A bundle or a sheet while it arrives: the guard bounds it."""
 
     def __init__(self) -> None:
         self.content = bytearray()
 
     def write(self, piece: bytes) -> None:
+        """Append."""
         self.content += piece
 
     def discard(self) -> None:
+        """Forget it."""
         self.content.clear()
 
 

@@ -1,6 +1,7 @@
 """`cellvow battery` and `cellvow correct`: models, births, and what was mistyped."""
 
 import dataclasses
+from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -10,6 +11,7 @@ from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.options import BatteryArgument, ReadingOptions, WorkspaceOptions, opened_reading
 from cellvow.cli.parsing import parse_battery, parse_rated_mah
+from cellvow.cli.sheets import SheetToImport, import_sheet
 from cellvow.cli.writing import perform
 
 if TYPE_CHECKING:
@@ -143,6 +145,13 @@ class Listing(ReadingOptions):
 
     after: Annotated[str, typer.Option(metavar="BATTERY", help="Go on after this one.")] = ""
     limit: Annotated[int, typer.Option(metavar="N", min=1, max=1000, help="At most so many.")] = 50
+    mine: Annotated[
+        bool, typer.Option("--mine", help="Only units in whose registers the workspace's organisation stands.")
+    ] = False
+    find: Annotated[str, typer.Option(metavar="TEXT", help="Of those of --mine: with this in the serial.")] = ""
+    csv: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Write all that --mine names to FILE, as CSV.")
+    ] = None
 
 
 @command(
@@ -151,10 +160,19 @@ class Listing(ReadingOptions):
     examples=(
         "cellvow battery list --ledger node",
         "cellvow battery list --workspace maker --after 01/09506000134376/21/PACK-0050 --json",
+        "cellvow battery list --workspace maker --mine --find 0042",
+        "cellvow battery list --workspace maker --mine --csv units.csv",
     ),
 )
 def list_batteries(options: Listing) -> Answer:
-    """List the batteries of a ledger, in order of their identifiers."""
+    """List the batteries of a ledger, in order of their identifiers.
+
+    With --mine those of the workspace's organisation, and in which registers it stands since when.
+    """
+    if options.mine or options.csv is not None or options.find:
+        from cellvow.cli.units import list_units
+
+        return list_units(options)
     from cellvow.passport.view import PUBLIC
     from cellvow.workspace.passports import PassportReader
 
@@ -181,6 +199,24 @@ def list_batteries(options: Listing) -> Answer:
         return Answer(document, ["No battery is registered here yet: `cellvow battery new` registers one."])
     more = [] if len(found) < options.limit else [f"There may be more: --after {found[-1]}"]
     return Answer(document, [Table(("battery", "status", "certificate"), tuple(rows)), *more])
+
+
+@command(
+    app,
+    "import",
+    examples=(
+        "cellvow battery import births.csv --dry-run --workspace maker",
+        "cellvow battery import births.csv --results results.csv --workspace maker",
+    ),
+)
+def import_batteries(options: SheetToImport) -> Answer:
+    """Register the batteries of a CSV sheet.
+
+    Its columns are battery (or serial and model), manufactured_on and facility. Every row is judged
+    first; while one has a fault nothing is signed, unless --only-ready leaves such rows out. Run it again after an
+    interruption: it goes on, and nothing is done twice.
+    """
+    return import_sheet(options, "register")
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

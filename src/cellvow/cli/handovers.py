@@ -10,6 +10,7 @@ from cellvow.cli.answer import Answer
 from cellvow.cli.command import command, make_app
 from cellvow.cli.options import BatteryArgument, WorkspaceOptions
 from cellvow.cli.parsing import parse_battery
+from cellvow.cli.sheets import SheetToImport, import_sheet
 from cellvow.cli.writing import perform
 
 app = make_app("Hand a battery over, signed by both sides.")
@@ -89,6 +90,42 @@ def decline(options: ForBattery) -> Answer:
 def withdraw(options: ForBattery) -> Answer:
     """Withdraw one's own open offer."""
     return _answer(options, "withdraw")
+
+
+class HandoverKind(StrEnum):
+    """What the rows of a sheet are to do."""
+
+    OFFER = "offer"
+    ACCEPT = "accept"
+    DECLINE = "decline"
+    WITHDRAW = "withdraw"
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class HandoversToImport(SheetToImport):
+    """Options of `handover import`."""
+
+    what: Annotated[HandoverKind, typer.Option("--as", metavar="WHAT", help="offer, accept, decline or withdraw.")] = (
+        HandoverKind.OFFER
+    )
+
+
+@command(
+    app,
+    "import",
+    examples=(
+        "cellvow handover import offers.csv --dry-run --workspace maker",
+        "cellvow handover import truck.csv --as accept --only-ready --workspace carmaker",
+    ),
+)
+def import_handovers(options: HandoversToImport) -> Answer:
+    """Offer the batteries of a CSV sheet, or answer offers.
+
+    Its columns are battery and, to offer, addressee and registers. Every row is judged
+    first; while one has a fault nothing is signed, unless --only-ready leaves such rows out. Run it again after an
+    interruption: it goes on, and nothing is done twice.
+    """
+    return import_sheet(options, str(options.what))
 
 
 def _answer(options: ForBattery, answer: str) -> Answer:

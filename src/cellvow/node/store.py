@@ -311,10 +311,10 @@ class LedgerStore:
         value: bytes | None = self._value("SELECT value FROM record WHERE key=?", (key,))
         return value
 
-    def records(self, prefix: str = "") -> Iterator[tuple[str, bytes]]:
-        """All records whose key starts with `prefix`, in order of their keys."""
+    def records(self, prefix: str = "", after: str = "") -> Iterator[tuple[str, bytes]]:
+        """All records whose key starts with `prefix` and lies above `after`, in order of their keys."""
         query = "SELECT key, value FROM record WHERE key >= ? AND key < ? ORDER BY key"
-        yield from self._rows(query, (prefix, prefix + "\x7f"))
+        yield from self._rows(query, (max(prefix, after + "\0"), prefix + "\x7f"))
 
     def count_records(self) -> int:
         """How many records the state holds."""

@@ -15,18 +15,23 @@ from cellvow.web.curve import CurvePicture, draw_curve
 from cellvow.web.rendering import Look, render_page
 from cellvow.web.wording import Wording
 from cellvow.workspace.laboratory import Imported
+from cellvow.workspace.waiting import Waiting
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = ("desk", "import", "receive", "handovers", "batteries", "links")
+DESK_PLACES = ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links")
 DESK_ADDRESSES = {
     "desk": DESK,
+    "units": f"{DESK}/units",
+    "sheets": f"{DESK}/sheets",
     "import": f"{DESK}/import",
     "receive": f"{DESK}/receive",
     "handovers": f"{DESK}/handovers",
     "batteries": f"{DESK}/batteries/new",
     "links": f"{DESK}/links",
 }
+WAITING_PLACES = {"offer": f"{DESK}/handovers", "sheet": f"{DESK}/sheets"}
+"""Kind of what waits -> where it is dealt with; without an entry that is the page of the unit."""
 _NOBODY = Source("", "", "", 0, 0, 0)
 
 
@@ -64,6 +69,7 @@ def render_desk_page(template: str, frame: Frame, **context: object) -> str:
         form_token=frame.form_token,
         desk_places=tuple((place, frame.to(DESK_ADDRESSES[place])) for place in DESK_PLACES),
         unit_of=unit_of,
+        waiting_place=lambda one: frame.to(_waiting_place(one), **one.parameters),
         qr_of=lambda link: draw_qr(link, title=load_catalogue(frame.language).plain("code.alt", link=link)),
         phrases=lambda measured: phrase_conditions(measured, wording),
         **context,
@@ -94,6 +100,11 @@ def shown_values(measured: Measured, wording: Wording) -> tuple[Markup, Markup, 
     words = iter(wording.span(known, measured.unit)) if known else iter(())
     value, low, high = (Markup() if number is None else next(words) for number in numbers)
     return value, low, high
+
+
+def _waiting_place(one: Waiting) -> str:
+    place = WAITING_PLACES.get(one.kind, f"/{one.battery}")
+    return f"{place}/{one.number}" if one.number else place
 
 
 def _measured(result: Mapping[str, object]) -> Measured:

@@ -1,5 +1,15 @@
 """The closed vocabularies of the desk: states, causes, faults and verdicts that its pages put into words."""
 
+from cellvow.core.contracts.battery import STATUSES
+from cellvow.core.contracts.register import REGISTERS
+from cellvow.workspace.bulk import ALREADY, FAULTS, READY
+from cellvow.workspace.bulk import KINDS as SHEET_KINDS
+from cellvow.workspace.bulk_records import RESULTS, SHOWS
+from cellvow.workspace.holdings_pages import OFFERS
+from cellvow.workspace.waiting import KINDS
+
+UNIT_STATUSES = (*STATUSES, "succeeded", "recycled", "destroyed")
+"""What a unit of the desk can be: a status of the law, or how it ended."""
 DESK_WORDS: dict[str, tuple[str, ...]] = {
     "desk_cause": ("crash", "deadline", "interrupted", "memory", "stopped", "workspace"),
     "desk_fault": (
@@ -18,7 +28,17 @@ DESK_WORDS: dict[str, tuple[str, ...]] = {
         "standard",
         "valid_until",
     ),
-    "desk_place": ("desk", "import", "receive", "handovers", "batteries", "links"),
+    "desk_place": ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links"),
+    "sheet_fault": tuple(FAULTS),
+    "sheet_kind": SHEET_KINDS,
+    "sheet_row": (READY, ALREADY, *RESULTS),
+    "sheet_show": SHOWS,
+    "sheet_state": ("reviewed", "running", "stopped", "done"),
+    "unit_offer": OFFERS,
+    "unit_register": REGISTERS,
+    "unit_status": UNIT_STATUSES,
+    "waits": KINDS,
+    "waits_more": KINDS,
     "desk_state": ("waiting", "running", "done", "refused", "failed"),
     "desk_step": ("reading", "evaluating", "archiving"),
     "link_scope": ("health", "history"),

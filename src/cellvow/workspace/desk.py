@@ -15,17 +15,20 @@ from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
 from cellvow.passport.view import Attested, Audience, Passport
 from cellvow.vault import UnknownRecord
+from cellvow.workspace.bulk_jobs import BulkJobs
 from cellvow.workspace.clock import now_ms
 from cellvow.workspace.desk_exchange import Exchange
 from cellvow.workspace.desk_handovers import Handovers, Standing
 from cellvow.workspace.desk_jobs import ImportJobs, JobSeen
 from cellvow.workspace.desk_records import DeskRecords, ImportRecord
 from cellvow.workspace.desk_signing import Signer
+from cellvow.workspace.desk_units import Units
 from cellvow.workspace.export_package import Wish, make_package
 from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.sharing import attestation_in, read_message
+from cellvow.workspace.waiting import LedgerWaiting, SheetWaiting, Source, WaitingList, gather
 from cellvow.workspace.workspace import Workspace
 
 IMPORTS_SHOWN = 50
@@ -34,7 +37,7 @@ JOBS_SHOWN = 20
 
 @dataclass(frozen=True, slots=True)
 class DeskView:
-    """What waits and what there is: unsigned imports, jobs that have not ended well, offers, batteries."""
+    """What waits by the ledger, unsigned imports, jobs that have not ended well, and the first units."""
 
     organisation: str
     name: str
@@ -42,6 +45,7 @@ class DeskView:
     imports: tuple[ImportRecord, ...]
     jobs: tuple[JobSeen, ...]
     standing: Standing
+    waiting: WaitingList
 
     @property
     def unsigned(self) -> tuple[ImportRecord, ...]:
@@ -79,13 +83,18 @@ class Desk:
         self._writer = writer
         self._records = DeskRecords.open(workspace.folder)
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
-        self.handovers = Handovers(workspace, self.write)
+        self.handovers = Handovers(workspace, self.write, clock)
+        self.units = Units(workspace, clock)
+        self.sheets = BulkJobs(workspace, writer.turn, clock, self._publish)
+        self.waiting: list[Source] = [LedgerWaiting(workspace), SheetWaiting(self.sheets)]
+        """What waits is gathered from these: whoever knows of another kind adds a source."""
         self.exchange = Exchange(workspace, self.write, clock)
         self.signer = Signer(workspace, self._records, self.write)
 
     def close(self) -> None:
         """End the jobs and release the file."""
         self.jobs.close()
+        self.sheets.close()
         self._records.close()
 
     def view(self) -> DeskView:
@@ -99,6 +108,7 @@ class Desk:
             tuple(self._records.imports(IMPORTS_SHOWN)),
             tuple(self.jobs.jobs(JOBS_SHOWN)),
             self.handovers.standing(),
+            gather(self.waiting, self.clock()),
         )
 
     def find_import(self, number: str) -> ImportSeen | None:

@@ -6,8 +6,8 @@ from dataclasses import dataclass
 from itertools import islice
 
 from cellvow.core.contracts.contract import decode_record
-from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
-from cellvow.core.contracts.register import REGISTERS, RegisterRecord
+from cellvow.core.contracts.custody import OfferRecord, offer_key
+from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import Malformed
@@ -16,11 +16,11 @@ from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.commands import answer_handover, offer_handover
+from cellvow.workspace.holdings import Holdings, followed_holdings
+from cellvow.workspace.holdings_pages import MADE, RECEIVED, Wish
 from cellvow.workspace.workspace import Workspace
 
-RECORDS_READ_MAX = 20_000
-"""Records of one register, or offers, that are looked through for one page; a list cut off there says so."""
-HOLDINGS_SHOWN, OFFERS_SHOWN = 100, 50
+HOLDINGS_SHOWN, OFFERS_SHOWN = 10, 20
 MEMBERS_SHOWN = 500
 ANSWERS = ("accept", "decline", "withdraw")
 
@@ -57,39 +57,37 @@ class Offer:
 
 @dataclass(frozen=True, slots=True)
 class Standing:
-    """What an organisation has, and the open offers on both sides; `is_complete` unless a list was cut off."""
+    """The first units of an organisation, and a page of its open offers on each side.
+
+    `received_after` and `made_after` are where the next page of offers begins, None where there is none.
+    """
 
     holdings: tuple[Holding, ...]
     received: tuple[Offer, ...]
     made: tuple[Offer, ...]
-    is_complete: bool = True
+    received_after: str | None = None
+    made_after: str | None = None
+    has_more_holdings: bool = False
 
 
 class Handovers:
     """Reads the registers and signs offers and answers."""
 
-    def __init__(self, workspace: Workspace, turn: Turn) -> None:
+    def __init__(self, workspace: Workspace, turn: Turn, clock: Callable[[], int]) -> None:
+        """`turn` opens the ledger for one act; `clock` gives milliseconds."""
         self._workspace = workspace
         self._turn = turn
+        self._clock = clock
 
-    def standing(self) -> Standing:
-        """What the organisation has and what is open."""
+    def standing(self, received_after: str = "", made_after: str = "") -> Standing:
+        """What the organisation has and what is open, the offers from the pages asked for."""
         own = self._workspace.organisation
-        store = self._workspace.home().open_reader()
-        try:
-            holdings, all_holdings = _holdings(store, own)
-            offers, all_offers = _open_offers(store, own)
-        finally:
-            store.close()
-        received = [one for one in offers if one.addressee.organisation == own]
-        made = [one for one in offers if one.offerer.organisation == own]
-        cut = max(len(received), len(made)) > OFFERS_SHOWN or len(holdings) > HOLDINGS_SHOWN
-        return Standing(
-            tuple(holdings[:HOLDINGS_SHOWN]),
-            tuple(received[:OFFERS_SHOWN]),
-            tuple(made[:OFFERS_SHOWN]),
-            all_holdings and all_offers and not cut,
-        )
+        with followed_holdings(self._workspace.home(), self._workspace.folder) as (store, holdings):
+            page = holdings.units(own, Wish(), "", self._clock(), HOLDINGS_SHOWN)
+            received, more_received = _offers(store, holdings, own, RECEIVED, received_after)
+            made, more_made = _offers(store, holdings, own, MADE, made_after)
+        held = tuple(Holding(one.battery, one.registers) for one in page.units if one.registers)
+        return Standing(held, received, made, more_received, more_made, page.after is not None)
 
     def members(self) -> list[Member]:
         """The other members of the ledger, by name."""
@@ -126,33 +124,19 @@ class Handovers:
             return answer_handover(session, self._workspace, battery, answer)
 
 
-def _holdings(store: LedgerStore, organisation: str) -> tuple[list[Holding], bool]:
-    held: dict[str, list[str]] = {}
-    is_complete = True
-    for register in REGISTERS:
-        values = _bounded(store, f"{register}/")
-        for value in values:
-            record = decode_record(RegisterRecord, value)
-            if record.organisation == organisation:
-                held.setdefault(record.battery, []).append(register)
-        is_complete = is_complete and len(values) < RECORDS_READ_MAX
-    return [Holding(battery, tuple(registers)) for battery, registers in sorted(held.items())], is_complete
+def _offers(
+    store: LedgerStore, holdings: Holdings, organisation: str, side: str, after: str
+) -> tuple[tuple[Offer, ...], str | None]:
+    """A page of open offers, and where the next one begins."""
+    found = holdings.offers(organisation, side, after, OFFERS_SHOWN + 1)
+    offers = tuple(
+        Offer(one.battery, find_name(store, one.offerer), find_name(store, one.addressee), one.registers, one.version)
+        for one in found[:OFFERS_SHOWN]
+    )
+    return offers, offers[-1].battery if len(found) > OFFERS_SHOWN else None
 
 
-def _open_offers(store: LedgerStore, organisation: str) -> tuple[list[Offer], bool]:
-    offers, values = [], _bounded(store, "offer/")
-    for value in values:
-        record = decode_record(OfferRecord, value)
-        if record.state == OPEN and organisation in (record.offerer, record.addressee):
-            sides = _member(store, record.offerer), _member(store, record.addressee)
-            offers.append(Offer(record.battery, *sides, record.registers, record.version))
-    return offers, len(values) < RECORDS_READ_MAX
-
-
-def _bounded(store: LedgerStore, prefix: str) -> list[bytes]:
-    return [value for _, value in islice(store.records(prefix), RECORDS_READ_MAX)]
-
-
-def _member(store: LedgerStore, organisation: str) -> Member:
+def find_name(store: LedgerStore, organisation: str) -> Member:
+    """A member with the name it goes by."""
     value = store.get(f"organisation/{organisation}")
     return Member(organisation, organisation if value is None else parse_organisation(value).name)

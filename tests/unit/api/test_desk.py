@@ -22,7 +22,16 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("/desk", "/desk/import", "/desk/receive", "/desk/handovers", "/desk/batteries/new", "/desk/links")
+PAGES = (
+    "/desk",
+    "/desk/units",
+    "/desk/sheets",
+    "/desk/import",
+    "/desk/receive",
+    "/desk/handovers",
+    "/desk/batteries/new",
+    "/desk/links",
+)
 PACKAGE = f"/desk/exports/{BATTERY}/package.cvx"
 HOSTILE_NAMES = (
     "../../etc/passwd",

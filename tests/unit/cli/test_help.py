@@ -62,6 +62,9 @@ def test_every_example_parses(name: str, tmp_path: Path, monkeypatch: pytest.Mon
     monkeypatch.chdir(tmp_path)
     for file in (
         "cell.csv",
+        "births.csv",
+        "offers.csv",
+        "truck.csv",
         "certificate.cvb",
         "trust.json",
         "row.json",
