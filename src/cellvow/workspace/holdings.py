@@ -111,6 +111,8 @@ class Holdings(Pages):
         batteries = [key[len(_UNIT_PREFIX) :] for key, _ in found]
         self._replace(store, batteries)
         going_on = batteries[-1] if len(batteries) == UNITS_A_STEP else None
+        if going_on is None:
+            self._replace(store, _claimed_before_birth(store))
         self._connection.execute("UPDATE followed SET height=?, filled=?", (height, going_on))
 
     def _take_blocks(self, store: LedgerStore, height: int) -> None:
@@ -122,13 +124,13 @@ class Holdings(Pages):
             height, statements = block.height, statements + block.statements
             if statements >= STATEMENTS_A_STEP:
                 break
-        self._replace(store, [one for one in concerned if store.get(battery_key(one)) is not None])
+        self._replace(store, [one for one in concerned if _is_known(store, one)])
         self._connection.execute("UPDATE followed SET height=?", (height,))
 
     def _replace(self, store: LedgerStore, batteries: Iterable[str]) -> None:
         """Write what the ledger says of these units now in place of what was known."""
         for battery in batteries:
-            self._forget(battery)
+            self._forget(store, battery)
             disputes = _open_disputes(store, battery)
             offer = _read(store, OfferRecord, offer_key(battery))
             self._keep_disputes(disputes)
@@ -140,12 +142,12 @@ class Holdings(Pages):
             rows = _holding_rows(store, battery, offer, disputes)
             self._connection.executemany("INSERT INTO holding VALUES(?, ?, ?, ?, ?, ?, ?, ?)", rows)
 
-    def _forget(self, battery: str) -> None:
+    def _forget(self, store: LedgerStore, battery: str) -> None:
         execute = self._connection.execute
-        if execute("SELECT 1 FROM unit WHERE battery=?", (battery,)).fetchone() is None:
+        is_registered = store.get(battery_key(battery)) is not None
+        if is_registered and execute("SELECT 1 FROM unit WHERE battery=?", (battery,)).fetchone() is None:
             execute("INSERT INTO unit VALUES(?)", (battery,))
             execute("INSERT INTO serials VALUES(?, ?)", (battery[21:], battery))
-            return
         execute("DELETE FROM holding WHERE battery=?", (battery,))
         execute("DELETE FROM open_offer WHERE battery=?", (battery,))
         names = execute("SELECT opener, reference FROM open_dispute WHERE battery=?", (battery,)).fetchall()
@@ -268,6 +270,18 @@ def _concerned(stored: StoredStatement, block: StoredBlock) -> Iterator[str]:
             continue
         yield from ruleset.parse_message(encoded).concerns
         yield from (str(event["battery"]) for event in outcome.events if "battery" in event)
+
+
+def _is_known(store: LedgerStore, subject: str) -> bool:
+    """Whether it is a unit: registered, or claimed by somebody before its maker has registered it."""
+    return any(store.get(key) is not None for key in (battery_key(subject), unit_disputes_key(subject)))
+
+
+def _claimed_before_birth(store: LedgerStore) -> list[str]:
+    """Units that are disputed and not registered: few, since each counts against the quota of who claims it."""
+    prefix = unit_disputes_key("")
+    disputed = (key[len(prefix) :] for key, _ in store.records(prefix))
+    return [one for one in disputed if store.get(battery_key(one)) is None]
 
 
 def _read(store: LedgerStore, record_type: type[RecordType], key: str) -> RecordType | None:
