@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 import msgspec
-from cellvow.core.contracts.part import InstallPart
 
 from cellvow.core.contracts.attestation import IssueAttestation
 from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, battery_key
@@ -15,9 +14,12 @@ from cellvow.core.contracts.contract import Context, Handler, Message, decode_re
 from cellvow.core.contracts.custody import AcceptHandover, OfferHandover, OfferRecord, offer_key
 from cellvow.core.contracts.dispute import DecideDispute
 from cellvow.core.contracts.dispute_file import unit_disputes_key
+from cellvow.core.contracts.part import InstallPart
+from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.protocol.ruleset import NEWEST, Ruleset, get_ruleset
-from tests.simulation.small_scope.scope import AUTHORITY
+from tests.simulation.small_scope.scope import AUTHORITY, MAKER, OPERATOR, PACK, SUCCESSOR, make_scope
+from tests.simulation.small_scope.stepping import Move, State, take_step
 
 Broken = Callable[[Handler, Context, Any], list[Event]]
 
@@ -89,21 +91,52 @@ def _leave_it_open(handler: Handler, context: Context, message: Any) -> list[Eve
     return events
 
 
-BUGS: dict[str, tuple[type[Message], Broken]] = {
-    "anybody accepts": (AcceptHandover, _anybody_accepts),
-    "a disputed register is offered": (OfferHandover, _forget_disputes),
-    "a part is in two units": (InstallPart, _forget_that_it_is_a_part),
-    "anything is certified": (IssueAttestation, _certify_anything),
-    "a party decides": (DecideDispute, _party_decides),
-    "the dead come back": (RegisterBattery, _raise_the_dead),
-    "an offer cannot be answered": (OfferHandover, _leave_it_open),
+@dataclass(frozen=True, slots=True)
+class Bug:
+    """Which message's handler is broken, how, and what has happened before, so that the search is short."""
+
+    kind: type[Message]
+    broken: Broken
+    before: tuple[Move, ...] = ()
+
+
+def _all_registers(unit: str, by: str, to: str) -> tuple[Move, Move]:
+    offer = OfferHandover(battery=unit, addressee=to, registers=REGISTERS, versions=(1, 1, 1))  # type: ignore[arg-type]  # names of registers
+    return Move(by, offer), Move(to, AcceptHandover(battery=unit, version=1))
+
+
+_OFFERED = Move(MAKER, OfferHandover(battery=PACK, addressee=OPERATOR, registers=("custody",), versions=(1,)))
+_ANOTHER_PACK = (
+    Move(OPERATOR, RegisterBattery(battery=SUCCESSOR, manufactured_on="2026-01-01", facility="Hall 2")),
+    *_all_registers(SUCCESSOR, OPERATOR, MAKER),
+)
+
+BUGS: dict[str, Bug] = {
+    "anybody accepts": Bug(AcceptHandover, _anybody_accepts),
+    "a disputed register moves": Bug(AcceptHandover, _forget_disputes, (_OFFERED,)),
+    "a part is in two units": Bug(InstallPart, _forget_that_it_is_a_part, _ANOTHER_PACK),
+    "anything is certified": Bug(IssueAttestation, _certify_anything),
+    "a party decides": Bug(DecideDispute, _party_decides),
+    "the dead come back": Bug(RegisterBattery, _raise_the_dead),
+    "an offer cannot be answered": Bug(OfferHandover, _leave_it_open),
 }
 """What each leaves out."""
 
 
+def begin(bug: Bug) -> State:
+    """The first state of the search for a bug."""
+    state = make_scope()
+    for move in bug.before:
+        step = take_step(state, move)
+        if step.result != "accepted":
+            raise AssertionError(f"{move} came to {step.result}")
+        state = step.state
+    return state
+
+
 def plant(name: str) -> Ruleset:
     """The newest ruleset with one bug in it."""
-    kind, broken = BUGS[name]
+    kind, broken = BUGS[name].kind, BUGS[name].broken
     sound = get_ruleset(NEWEST)
     handler = sound.handlers[kind]
 

@@ -244,7 +244,7 @@ def _notices_end(state: State, move: Move) -> str | None:
 
 
 def _is_accepted(state: State, organisation: str, message: Message) -> bool:
-    return take_step(state, Move(organisation, message)).result == "accepted"
+    return organisation in ORGANISATIONS and take_step(state, Move(organisation, message)).result == "accepted"
 
 
 PROMISES: tuple[Promise, ...] = (

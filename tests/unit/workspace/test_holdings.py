@@ -219,12 +219,12 @@ def test_killed_while_it_follows_it_goes_on_and_misses_nothing(
     monkeypatch.setattr(module, "STATEMENTS_A_STEP", 1)
     forget, calls = Holdings._forget, 0
 
-    def dying(self: Holdings, battery: str) -> None:
+    def dying(self: Holdings, store: LedgerStore, battery: str) -> None:
         nonlocal calls
         calls += 1
         if calls == killed_at:
             raise KeyboardInterrupt
-        forget(self, battery)
+        forget(self, store, battery)
 
     monkeypatch.setattr(Holdings, "_forget", dying)
     with pytest.raises(KeyboardInterrupt):
