@@ -95,7 +95,7 @@ def add_demo(app: typer.Typer) -> None:
 def demonstrate(options: Demonstration) -> Answer:
     """Take one battery from a measurement to an offline proof.
 
-    Five invented organisations, one real measurement, one passport, shown as a stranger and as its owner see it. An
+    Six invented organisations, one real measurement, one passport, shown as a stranger and as its owner see it. An
     earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack
     dishonest operators and members work on copies; the demonstration is left as it is.
     """
@@ -156,7 +156,7 @@ def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[st
     folder = demo.folder / PAGES / BATTERY
     source = PassportReader(demo.home, demo.workspaces[OWNER])
     documents = []
-    for number, reader, name in ((10, PUBLIC, "index.html"), (11, AS_OWNER, "owner.html")):
+    for number, reader, name in ((19, PUBLIC, "index.html"), (20, AS_OWNER, "owner.html")):
         passport = write_page_with_proofs(source, BATTERY, reader, folder / name)
         if passport is None:
             raise OperationalError(f"{demo.folder} holds no passport of {BATTERY}: `cellvow demo --fresh` makes one")
@@ -175,9 +175,9 @@ def _print_passport(passport: "Passport", options: Demonstration) -> None:
 def _verify(demo: "Demo", report: Report) -> list[Verdict]:
     """The certificate's bundle, checked by fresh processes that know the bundle and the trust file alone."""
     if not demo.bundle.is_file():
-        report("12 Nothing could be determined from the measurement, so there is no certificate to verify.")
+        report("21 Nothing could be determined from the measurement, so there is no certificate to verify.")
         return []
-    report("12 A fresh process checks the certificate from two files, without network and without us.")
+    report("21 A fresh process checks the certificate from two files, without network and without us.")
     return verify_apart(demo.verifier, demo.bundle, demo.trust, report)
 
 
