@@ -352,7 +352,9 @@ def _offer_abroad(demo: Demo, session: LedgerSession) -> None:
     charge = _attested_by_word(CHARGE, _declaration(STATE_OF_CHARGE_QUANTITY, CHARGE_PERMILLE))
     at_most = Predicate(quantity=STATE_OF_CHARGE_QUANTITY, comparison="at_most", threshold=CHARGE_MOST_PERMILLE)
     commands.attest(session, maker, replace(charge, predicates=(at_most,)))
-    demo.report(f"     For the transport: state of charge at most {CHARGE_MOST_PERMILLE / 10:.0f} %, declared ({CHARGE}).")
+    demo.report(
+        f"     For the transport: state of charge at most {CHARGE_MOST_PERMILLE / 10:.0f} %, declared ({CHARGE})."
+    )
     commands.offer_handover(session, maker, BATTERY, IMPORTER, HANDED_OVER)
     session.publish()  # what is shown is proven under a checkpoint
     _show_values(demo, session, IMPORTER)
@@ -391,11 +393,15 @@ def _hand_over(demo: Demo, session: LedgerSession) -> None:
 def _witness(demo: Demo, session: LedgerSession, number: int) -> None:
     publication = session.publish()
     size = session.engine.head.log.size
-    demo.report(f"{number} The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign.")
+    demo.report(
+        f"{number} The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign."
+    )
 
 
 def _share(demo: Demo, session: LedgerSession, number: int) -> None:
-    demo.report(f"{number} Laboratory and maker show the buyer their values too, under the checkpoint that was witnessed.")
+    demo.report(
+        f"{number} Laboratory and maker show the buyer their values too, under the checkpoint that was witnessed."
+    )
     shown = _show_values(demo, session, "buyer")
     if shown:
         demo.bundle.write_bytes(shown[0])

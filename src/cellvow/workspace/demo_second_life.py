@@ -163,7 +163,7 @@ def _claim(deed: Callable[[], object]) -> KeptAsClaim:
         deed()
     except KeptAsClaim as claim:
         return claim
-    fail("what the registers deny was meant to be kept as a claim")
+    return fail("what the registers deny was meant to be kept as a claim")
 
 
 def _model(gtin: str, name: str, mass_g: int, category: str = "ev") -> RegisterModel:
