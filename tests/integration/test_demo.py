@@ -43,8 +43,7 @@ from tests.unit.api.asgi_client import AsgiClient
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from cellvow.core.ledger.block import Block
-    from cellvow.node.store import LedgerStore
+    from cellvow.node.store import LedgerStore, StoredBlock
     from cellvow.passport.disputes import DisputeView
     from cellvow.passport.view import Passport
     from cellvow.workspace.second_life import LifeShown
@@ -107,7 +106,7 @@ def disputes_of(demo: Demo, battery: str) -> tuple[DisputeView, ...]:
         store.close()
 
 
-def outcomes_of(store: LedgerStore, block: Block) -> list[bytes]:
+def outcomes_of(store: LedgerStore, block: StoredBlock) -> list[bytes]:
     """What became of the messages of a block."""
     return [outcome for one in store.statements(block.first_leaf, block.statements) for outcome in one.outcomes]
 

@@ -278,6 +278,8 @@ def _program() -> str:
 
 
 def _next_steps(demo: "Demo") -> list[str]:
+    from cellvow.workspace.demo_second_life import STORAGE
+
     elsewhere = "" if demo.folder == Path("demo") else f" --workspace {demo.folder / OWNER}"
     cellvow = _program()
     lines = ["See the pages:", f"  {cellvow} serve{elsewhere}"]
@@ -287,6 +289,8 @@ def _next_steps(demo: "Demo") -> list[str]:
     return [
         "",
         *lines,
+        "See what became of the second pack:",
+        f"  {cellvow} life show {STORAGE} --ledger {demo.ledger}",
         "Replay the ledger:",
         f"  {cellvow} fsck {demo.ledger}",
         "Cheat, and be seen:",
