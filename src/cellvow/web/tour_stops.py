@@ -239,8 +239,11 @@ def _stored(passport: Passport, wording: Wording) -> Answer:
         said = text("tour.stored.became", name=ended.source.name, day=wording.day(ended.source.time_ms))
         found.append((said, ended.source))
     elif birth is not None and (passport.status in _SECOND_LIVES or begun is not None):
+        is_living = passport.status in _SECOND_LIVES and ended is None
         status = wording.catalogue.term("status", passport.status)
-        found.append((text("tour.stored.answer", status=status, name=birth.source.name), birth.source))
+        answered = text("tour.stored.answer", status=status, name=birth.source.name)
+        said = answered if is_living else text("tour.stored.over", name=birth.source.name)
+        found.append((said, birth.source))
     if graded is not None:
         found.append((text("tour.stored.graded", name=graded.source.name), graded.source))
     if found:

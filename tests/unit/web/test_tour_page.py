@@ -164,6 +164,7 @@ def test_a_second_life_is_told_of_both_its_ends() -> None:
         )
         assert BEGUN_BY == answer_of("stored", passport).source
     assert "It lives a second life (repurposed), begun by Secondlife (invented)." in said_at("stored", living)
+    assert "Its second life, begun by Secondlife (invented), is over." in said_at("stored", RECYCLED)
     assert "graded it for a second use" in said_at("stored", living)
     assert "graded it" not in said_at("stored", as_stranger(living))
     assert "Secondlife (invented) graded it for a second use." == said_at("stored", graded)
