@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -20,6 +21,7 @@ from cellvow.api.access import Access
 from cellvow.api.application import Area, Site, create_application
 from cellvow.api.passports import PassportPages
 from cellvow.api.tour import TourPages
+from cellvow.cli.demonstration import open_demo_if_whole
 from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.errors import Malformed, OperationalError
@@ -414,6 +416,16 @@ def test_a_demonstration_is_not_made_over_something_else(tmp_path: Path) -> None
     with pytest.raises(OperationalError, match="nothing is deleted"):
         clear_demo(tmp_path)
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "precious"
+
+
+def test_a_demonstration_with_fewer_organisations_is_not_taken_for_a_whole_one(demo: Demo, tmp_path: Path) -> None:
+    """What an earlier version left is made anew; control: with all of them it is shown again."""
+    folder = tmp_path / "demo"
+    shutil.copytree(demo.folder, folder)
+
+    assert open_demo_if_whole(folder)
+    shutil.rmtree(folder / "recycling")
+    assert not open_demo_if_whole(folder)
 
 
 def test_a_measurement_that_cannot_be_read_leaves_an_earlier_demonstration_as_it_was(tmp_path: Path) -> None:

@@ -137,11 +137,15 @@ def _open(options: Demonstration, report: Report) -> "Demo":
 
 
 def open_demo_if_whole(folder: Path) -> bool:
-    """Whether a demonstration was run into the folder to its end: the verifier is written last."""
-    from cellvow.workspace.demo import Demo
+    """Whether a demonstration was run into the folder to its end, by all who play in it now.
+
+    The verifier is written last. One of an earlier version, with fewer organisations, is made anew.
+    """
+    from cellvow.workspace.demo import ORGANISATIONS, Demo
 
     demo = Demo(folder, lambda _: None)
-    return demo.trust.is_file() and demo.verifier.is_file()
+    has_all = all((folder / name).is_dir() for name, _, _ in ORGANISATIONS)
+    return has_all and demo.trust.is_file() and demo.verifier.is_file()
 
 
 def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[str, object], dict[str, object]]:
