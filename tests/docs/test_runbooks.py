@@ -12,6 +12,8 @@ from tests.terminal import PageIsWrongError, Step, Terminal, parse_steps
 if TYPE_CHECKING:
     from pathlib import Path
 
+OF_A_LIFE = "second-life.md"
+"""About units and no network: it needs no engine, and is executed here."""
 PAGES = sorted(path.name for path in HOW_TO.glob("*.md"))
 
 
@@ -25,9 +27,9 @@ def page(folder: Path, *lines: str) -> Path:
 def test_every_runbook_is_executed_in_the_order_of_the_list() -> None:
     """A page that is not in the list, or not executed, could say anything."""
     listed = (HOW_TO / "README.md").read_text(encoding="utf-8")
-    places = [listed.index(f"({name})") for name in (*ON_ONE_NETWORK[1:], BY_ITSELF)]
+    places = [listed.index(f"({name})") for name in (*ON_ONE_NETWORK[1:], BY_ITSELF, OF_A_LIFE)]
 
-    assert sorted((*ON_ONE_NETWORK, BY_ITSELF)) == PAGES
+    assert sorted((*ON_ONE_NETWORK, BY_ITSELF, OF_A_LIFE)) == PAGES
     assert sorted(places) == places
 
 
@@ -39,6 +41,13 @@ def test_every_shell_block_of_a_runbook_is_one_that_is_executed(name: str) -> No
 
     assert parse_steps(text)
     assert ["```console"] * len(opened) == opened
+
+
+@pytest.mark.slow
+def test_a_second_life_and_its_end_are_lived_as_the_page_says(tmp_path: Path) -> None:
+    """From a pack to a storage unit in another company, to a passport that ceased and a number that is seen again."""
+    with Terminal(tmp_path) as terminal:
+        terminal.follow(HOW_TO / OF_A_LIFE)
 
 
 def test_a_step_is_a_command_with_what_it_answers() -> None:

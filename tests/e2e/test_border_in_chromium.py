@@ -37,7 +37,7 @@ CYCLER_FILE = "celljar-0.2.1/data/raw/ornl_leaf/cell-discharge-bitrode-1c.csv"
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Five organisations and their ledger, as the demonstration makes them."""
+    """Six organisations and their ledger, as the demonstration makes them."""
     made = tmp_path_factory.mktemp("border") / "demo"
     run_demo(made, DemoInput(cache=Path("nowhere")), lambda _: None).close()
     return made

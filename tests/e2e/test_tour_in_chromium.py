@@ -6,6 +6,7 @@ import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from threading import Thread
 from typing import Literal
 
@@ -25,7 +26,7 @@ from cellvow.passport.view import Reader
 from cellvow.web.tour_stops import STOPS
 from cellvow.workspace.passports import Viewed
 from tests.conftest import find_chromium
-from tests.unit.web.samples import GTIN, SAMPLES
+from tests.unit.web.samples import GTIN, RECYCLED, SAMPLES, SERVED, SUCCEEDED, as_stranger
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
@@ -33,7 +34,8 @@ ARGUMENTS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-backgroun
 PHONE, DESKTOP = 390, 1280
 NARROWEST, WIDEST = 320, 3840
 REQUESTS_MAX = 3
-BATTERIES = {f"01/{GTIN}/21/{name.upper().replace('_', '-')}": name for name in SAMPLES}
+LIVED = {"served": SERVED, "succeeded": SUCCEEDED, "x_recycled": RECYCLED, "x_tombstone": as_stranger(RECYCLED)}
+BATTERIES = {f"01/{GTIN}/21/{name.upper().replace('_', '-')}": name for name in (*SAMPLES, *LIVED)}
 OWNER, HOSTILE = (f"?battery=01/{GTIN}/21/{name}" for name in ("OWNER", "HOSTILE"))
 PAGES = {
     "tour": f"/tour{OWNER}",
@@ -41,7 +43,10 @@ PAGES = {
     "stranger": f"/tour?battery=01/{GTIN}/21/STRANGER&lang=de",
     "stop": f"/tour/tested{OWNER}",
     "hostile_stop": f"/tour/made{HOSTILE}",
-    "unbuilt": f"/tour/recycled{OWNER}&lang=pt_BR",
+    "unbuilt": f"/tour/driven{OWNER}&lang=pt_BR",
+    "elsewhere": f"/tour/recycled{OWNER}&lang=de",
+    "serviced": f"/tour/serviced?battery=01/{GTIN}/21/SERVED",
+    "ceased": f"/tour?battery=01/{GTIN}/21/X-TOMBSTONE&lang=pt_BR",
     "about": "/about",
     "glossary": "/glossary",
 }
@@ -58,7 +63,9 @@ class SampleSource:
     def view(self, battery: str, who: Reader) -> Viewed | None:  # noqa: ARG002 - as the port has it
         """The sample as it was made, foreign text in its number and all."""
         name = BATTERIES.get(battery)
-        return None if name is None else Viewed(SAMPLES[name], frozenset())
+        if name is None:
+            return None
+        return Viewed(replace(LIVED[name], battery=battery) if name in LIVED else SAMPLES[name], frozenset())
 
 
 @pytest.fixture(scope="module")
@@ -120,7 +127,7 @@ def test_a_page_fits_and_is_accessible(browser: Browser, site: str, name: str, w
 
 
 @pytest.mark.parametrize("width", [NARROWEST, 640, 1023, 1024, WIDEST])
-@pytest.mark.parametrize("name", ["about", "glossary", "hostile", "stop", "stranger", "tour"])
+@pytest.mark.parametrize("name", ["about", "elsewhere", "glossary", "hostile", "stop", "stranger", "tour"])
 def test_a_page_fits_every_screen(browser: Browser, site: str, name: str, width: int) -> None:
     """From 320 pixels to 4k, and on both sides of where the picture changes its shape."""
     with opened(browser, site + PAGES[name], width=width) as (page, _, _):
@@ -156,6 +163,16 @@ def test_the_whole_way_is_walked_without_scripts(browser: Browser, site: str) ->
         assert 0 == page.locator("a[rel=next]").count()
         page.click("a.all")
         assert f"{site}/tour?battery=" in page.url
+
+
+def test_what_another_battery_has_lived_is_reached_in_two_steps(browser: Browser, site: str) -> None:
+    """From the way to the stop, which names the battery, and from there to its passport."""
+    with opened(browser, f"{site}/tour{OWNER}", width=PHONE) as (page, _, _):
+        assert 3 == page.locator(".way li.elsewhere").count()
+        page.click(".way li.elsewhere a[href*='/tour/serviced']")
+        assert "Of SERVED, not of this battery:" in page.inner_text(".seen")
+        assert "recorded of another battery" in page.inner_text(".seen .state")
+        assert f"/01/{GTIN}/21/SERVED" == page.locator(".seen ul a").last.get_attribute("href")
 
 
 @pytest.mark.parametrize("width", [PHONE, DESKTOP])
@@ -197,6 +214,16 @@ def test_a_page_prints_on_a_few_sheets(browser: Browser, site: str, name: str, m
         assert page.pdf(format="A4").count(b"/Type /Page\n") <= most
         page.emulate_media(media="print")
         assert not page.locator("nav").first.is_visible()
+
+
+@pytest.mark.parametrize("width", [NARROWEST, PHONE, DESKTOP])
+def test_all_stops_stand_in_one_line_above_each(browser: Browser, site: str, width: int) -> None:
+    """However narrow the screen: none is pushed into a second line, and each can be hit with a finger."""
+    with opened(browser, site + PAGES["stop"], width=width) as (page, _, _):
+        places = page.evaluate("[...document.querySelectorAll('.line a')].map(e => e.getBoundingClientRect())")
+        assert len(STOPS) == len(places)
+        assert 1 == len({round(place["y"]) for place in places})
+        assert all(place["width"] >= 24 <= place["height"] for place in places)
 
 
 def test_control_a_picture_that_is_too_wide_would_be_caught(browser: Browser, site: str) -> None:

@@ -1,10 +1,14 @@
-"""The demonstration end to end: five organisations, one battery, one proof - and what its ledger may not hold."""
+"""The demonstration end to end: six organisations, one battery, one proof - and what its ledger may not hold.
+
+And its second act: a pack in service, its second life in another company, its end, and two numbers that lie.
+"""
 
 from __future__ import annotations
 
 import json
 import os
 import re
+import shutil
 import subprocess
 import sys
 from dataclasses import replace
@@ -13,23 +17,42 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellvow.api.access import Access
+from cellvow.api.application import Area, Site, create_application
+from cellvow.api.passports import PassportPages
+from cellvow.api.tour import TourPages
+from cellvow.cli.demonstration import open_demo_if_whole
+from cellvow.core.ledger.outcome import parse_outcome
+from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.signature import is_valid
 from cellvow.evidence import find_measurement
 from cellvow.node.fsck import check_ledger
 from cellvow.node.store import LEDGER_FILE
+from cellvow.passport.disputes import derive_disputes
 from cellvow.passport.view import Audience
 from cellvow.verify import parse_bundle, parse_trust, verify_bundle
 from cellvow.verify.archive import MODULES, build_archive
-from cellvow.workspace.demo import BATTERY, Demo, DemoInput, clear_demo, run_demo
+from cellvow.workspace.clock import now_ms
+from cellvow.workspace.demo import BATTERY, FIRST_ACT, Demo, DemoInput, clear_demo, run_demo
+from cellvow.workspace.demo_second_life import APPLICATIONS, COPIED, MODULE, PACK, RELEASE, STORAGE
+from cellvow.workspace.export_package import Wish, make_package
 from cellvow.workspace.passports import PassportReader
+from cellvow.workspace.second_life import read_life
+from cellvow.workspace.service import read_service
+from tests.unit.api.asgi_client import AsgiClient
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
+    from cellvow.node.store import LedgerStore, StoredBlock
+    from cellvow.passport.disputes import DisputeView
     from cellvow.passport.view import Passport
+    from cellvow.workspace.second_life import LifeShown
 
 ROOT = Path(__file__).resolve().parents[2]
+TOKEN = "open-sesame-0123456789"
+KEY = {"accept": "application/json", "authorization": f"Bearer {TOKEN}"}
 NO_NETWORK = (
     "import runpy, sys\n"
     "def refuse(event, arguments):\n"
@@ -46,20 +69,55 @@ def silent(_line: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def demo(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Demo]:
+def told() -> list[str]:
+    """What the demonstration says as it goes."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def demo(tmp_path_factory: pytest.TempPathFactory, told: list[str]) -> Iterator[Demo]:
     """The demonstration on a simulated measurement."""
-    told: list[str] = []
     made = run_demo(tmp_path_factory.mktemp("demo") / "demo", DemoInput(cache=Path("nowhere")), told.append)
     assert any("SIMULATED" in line for line in told)
     yield made
     made.close()
 
 
-def passport(demo: Demo, audience: Audience, organisation: str = "buyer") -> Passport:
-    """A view of the battery."""
-    shown = PassportReader(demo.home, demo.workspaces[organisation]).passport(BATTERY, audience)
+def passport(demo: Demo, audience: Audience, organisation: str = "buyer", battery: str = BATTERY) -> Passport:
+    """A view of a battery."""
+    shown = PassportReader(demo.home, demo.workspaces[organisation]).passport(battery, audience)
     assert shown is not None
     return shown
+
+
+def life_of(demo: Demo, battery: str) -> LifeShown:
+    """A unit's life beyond itself."""
+    store = demo.home.open_reader()
+    try:
+        return read_life(store, battery)
+    finally:
+        store.close()
+
+
+def disputes_of(demo: Demo, battery: str) -> tuple[DisputeView, ...]:
+    """The disputes over a unit."""
+    store = demo.home.open_reader()
+    try:
+        return derive_disputes(store.get, battery, now_ms())
+    finally:
+        store.close()
+
+
+def outcomes_of(store: LedgerStore, block: StoredBlock) -> list[bytes]:
+    """What became of the messages of a block."""
+    return [outcome for one in store.statements(block.first_leaf, block.statements) for outcome in one.outcomes]
+
+
+def client_of(demo: Demo) -> AsgiClient:
+    """A client of the pages that the buyer serves."""
+    access, reader = Access(TOKEN, lambda: 0), PassportReader(demo.home, demo.workspaces["buyer"])
+    areas: list[Area] = [TourPages(reader, access, "one_demo")]
+    return AsgiClient(create_application(Site(access, PassportPages(reader, access), areas)))
 
 
 def test_the_owner_sees_declared_and_measured_side_by_side(demo: Demo) -> None:
@@ -141,6 +199,7 @@ def test_the_ledger_holds_no_granted_value_and_no_person(demo: Demo) -> None:
     for disclosed in parse_bundle(demo.bundle.read_bytes()).disclosures:
         secret += [disclosed.salt, disclosed.salt.hex().encode(), disclosed.field]
     words = [b'"value"', b'"salt"', b'"low"', b'"curve"', b"points", b"permille", b".csv", b"person"]
+    words += [b"vehicle number", b"Cabinet", b"solar park", b"motorway", b"recycling hall", b"market stall"]
 
     assert len(secret) > 10
     assert [value for value in (*secret, *words) if value in data] == []
@@ -152,6 +211,131 @@ def test_the_scan_would_find_a_value_that_leaked(demo: Demo, tmp_path: Path) -> 
     (tmp_path / LEDGER_FILE).write_bytes((demo.ledger / LEDGER_FILE).read_bytes() + b'{"quantity":"x","value":1}')
 
     assert b'"value"' in (tmp_path / LEDGER_FILE).read_bytes()
+
+
+def test_the_first_battery_ends_as_it_did(demo: Demo) -> None:
+    """The second act is about other units: this one is the buyer's, in its first life, with its tests in force."""
+    shown = passport(demo, Audience.OWNER)
+
+    assert ("original", None) == (shown.status, shown.ended)
+    assert {"buyer"} == {one.organisation for one in shown.registers}
+    assert {"issued"} == {one.state for one in shown.attestations}
+    assert () == disputes_of(demo, BATTERY)
+
+
+def test_its_export_package_lacks_nothing_but_a_real_measurement(demo: Demo) -> None:
+    """A reference to a transport test, a state of charge and a verdict are there; simulated, it has no certificate."""
+    reader = PassportReader(demo.home, demo.workspaces["buyer"])
+    package = make_package(reader, BATTERY, Wish(disclose=("state_of_charge",)))
+
+    assert ["certificate"] == [one["paper"] for one in package.missing]
+    assert {"state_of_charge.cvb", "un38_3.cvb", "verdict.cvb"} <= set(package.verified)
+
+
+def test_the_pack_in_service_shows_what_was_done_and_no_vehicle(demo: Demo) -> None:
+    """Ordered, looked at, called safe, given new software and taken out again; which car, its carmaker alone reads."""
+    service = read_service(demo.home, demo.workspaces["carmaker"], PACK)
+    others = read_service(demo.home, demo.workspaces["packmaker"], PACK)
+    public = read_service(demo.home, None, PACK)
+    assert service.safety is not None
+    assert service.order is not None
+    assert service.service is not None
+    assert service.installation is not None
+
+    assert ("safe", (), "recycling") == (service.safety.state, service.safety.incidents, service.safety.assessed_by)
+    assert [("bms", RELEASE)] == [(one.component, one.release) for one in service.software]
+    assert ("done", "recycling") == (service.order.state, service.order.workshop)
+    assert ("WORK-1", "2023-09-01") == (service.service.reference, service.service.next_service_on)
+    assert ("removed", "vehicle") == (service.installation.state, service.installation.into)
+    assert ("an invented vehicle number, 0000", None) == (service.place, others.place)
+    assert (None, None) == (public.installation, public.place)
+
+
+def test_the_second_life_names_its_originals_and_they_name_it(demo: Demo) -> None:
+    """In a company that the maker never dealt with, under a model of its own: the link is read from both ends."""
+    born, pack, module = (life_of(demo, one) for one in (STORAGE, PACK, MODULE))
+    registers = passport(demo, Audience.OWNER, "packmaker", PACK).registers
+
+    assert {PACK, MODULE} == {one.battery for one in born.lineage.originals}
+    assert (
+        [STORAGE]
+        == [one.battery for one in pack.lineage.successors]
+        == [one.battery for one in module.lineage.successors]
+    )
+    assert ("repurposed", "repurposed") == (pack.status, module.status)
+    assert ["succeeded", "succeeded"] == [one.end.how for one in (pack, module) if one.end is not None]
+    assert {"buyer"} == {one.organisation for one in born.lineage.originals}
+    assert {"buyer"} == {one.organisation for one in registers}
+    assert born.grade is not None
+    assert ("B", APPLICATIONS) == (born.grade.record.grade, born.grade.record.applications)
+
+
+def test_the_end_ends_the_passport_and_not_the_record(demo: Demo) -> None:
+    """Waste, in a recycler's hands in all three registers, then recycled: 410 for everybody, with who said so."""
+    life = life_of(demo, STORAGE)
+    shown = passport(demo, Audience.OWNER, "buyer", STORAGE)
+    client = client_of(demo)
+    page, living = client.get(f"/{STORAGE}"), client.get(f"/{BATTERY}")
+    assert life.end is not None
+    assert life.waste is not None
+    assert life.decommissioned is not None
+
+    assert ("waste", "recycled", "recycling") == (life.status, life.end.how, life.end.organisation)
+    assert {"recycling"} == {one.organisation for one in shown.registers}
+    assert ("worn_out", "out_of_service") == (life.waste.cause, life.decommissioned.cause)
+    assert (410, 200) == (page.status_code, living.status_code)
+    assert "Demo Recycling" in page.text
+    assert 200 == client.get(f"/{PACK}").status_code
+
+
+def test_the_laboratory_was_refused_the_responsibility_for_waste(demo: Demo, told: list[str]) -> None:
+    """The refusal stands on the ledger as one, and changed no register."""
+    assert any(f"refused (rule {Reason.NOT_FOR_WASTE.value})" in line for line in told)
+    store = demo.home.open_reader()
+    try:
+        outcomes = [parse_outcome(outcome) for block in store.blocks() for outcome in outcomes_of(store, block)]
+    finally:
+        store.close()
+
+    assert [Reason.NOT_FOR_WASTE] == [one.reason for one in outcomes if one.reason is not None]
+
+
+def test_two_numbers_that_lie_are_contested_and_move_nothing(demo: Demo) -> None:
+    """A copy of a living battery and a sighting of a dead one: a dispute each, the registers as they were."""
+    (cloned,), (dead,) = disputes_of(demo, COPIED), disputes_of(demo, STORAGE)
+    shown = passport(demo, Audience.PUBLIC, "buyer", COPIED)
+
+    assert ("cloned_serial", "carmaker", "packmaker") == (cloned.summary.topic, cloned.opener, cloned.respondent)
+    assert ("dead_identifier", "authority", "recycling") == (dead.summary.topic, dead.opener, dead.respondent)
+    assert cloned.summary.is_open
+    assert dead.summary.is_open
+    assert ("original", ["packmaker"]) == (shown.status, [one.organisation for one in shown.registers])
+    assert life_of(demo, COPIED).end is None
+
+
+def test_the_tour_answers_service_second_life_and_end(demo: Demo) -> None:
+    """On the units of the second act; a stranger is shown the world's part of it."""
+    client = client_of(demo)
+    owner, public = (client.get("/tour", headers=headers).json() for headers in (KEY, {"accept": "application/json"}))
+    told, seen = ({one["name"]: (one["state"], one["battery"]) for one in tour["stops"]} for tour in (owner, public))
+
+    assert BATTERY == owner["battery"] == public["battery"]
+    assert ("elsewhere", PACK) == told["serviced"]
+    assert ("withheld", None) == seen["serviced"]
+    assert ("elsewhere", PACK) == told["stored"] == seen["stored"]
+    assert ("elsewhere", STORAGE) == told["recycled"] == seen["recycled"]
+
+
+def test_the_steps_are_numbered_and_the_second_act_fits_a_terminal(demo: Demo, told: list[str]) -> None:
+    """One number after the other; of the second act no line is longer than eighty characters."""
+    steps = [line for line in told if line[:1].isdigit()]
+    first = next(number for number, line in enumerate(told) if line.startswith(f"{FIRST_ACT + 1} "))
+    last = next(number for number, line in enumerate(told) if "signs its checkpoint" in line)
+
+    assert demo.trust.is_file()
+    assert [str(number) for number in range(1, len(steps) + 1)] == [line.split()[0] for line in steps]
+    assert last - first > 20
+    assert [] == [line for line in told[first:last] if len(line) > 80]
 
 
 @pytest.mark.slow
@@ -234,6 +418,16 @@ def test_a_demonstration_is_not_made_over_something_else(tmp_path: Path) -> None
     assert (tmp_path / "thesis.txt").read_text(encoding="utf-8") == "precious"
 
 
+def test_a_demonstration_with_fewer_organisations_is_not_taken_for_a_whole_one(demo: Demo, tmp_path: Path) -> None:
+    """What an earlier version left is made anew; control: with all of them it is shown again."""
+    folder = tmp_path / "demo"
+    shutil.copytree(demo.folder, folder)
+
+    assert open_demo_if_whole(folder)
+    shutil.rmtree(folder / "recycling")
+    assert not open_demo_if_whole(folder)
+
+
 def test_a_measurement_that_cannot_be_read_leaves_an_earlier_demonstration_as_it_was(tmp_path: Path) -> None:
     """The file is read before anything is deleted or made."""
     bad, folder = tmp_path / "bad.csv", tmp_path / "demo"
@@ -264,6 +458,7 @@ def test_the_real_measurement_gives_the_published_capacity(tmp_path: Path) -> No
     assert cache is not None
     made = run_demo(tmp_path / "demo", replace(DemoInput(), cache=cache), silent)
     shown = passport(made, Audience.OWNER)
+    package = make_package(PassportReader(made.home, made.workspaces["buyer"]), BATTERY, Wish())
     capacities = [m.value for one in shown.attestations for m in one.measured if m.quantity == "capacity"]
     public = passport(made, Audience.PUBLIC)
     made.close()
@@ -271,4 +466,5 @@ def test_the_real_measurement_gives_the_published_capacity(tmp_path: Path) -> No
     assert capacities == [pytest.approx(30_320, abs=30)]
     assert shown.certificate_in_force
     assert not shown.is_simulated
+    assert [] == package.missing
     assert next(one.predicates for one in public.attestations) == (("capacity", "at_least", 26_480),)

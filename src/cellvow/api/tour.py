@@ -1,6 +1,9 @@
-"""The tour over HTTP: `/tour` and `/tour/STOP`, on the battery asked for or the first that has a certificate."""
+"""The tour over HTTP: `/tour` and `/tour/STOP`, on the battery asked for or the first that has a certificate.
 
-from collections.abc import Sequence
+A stop to which that one has no answer is answered on another of the first few batteries, if one of them can.
+"""
+
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Protocol
 
@@ -12,12 +15,23 @@ from cellvow.api.negotiation import HTML_UTF8, JSON, answer_body, choose_languag
 from cellvow.api.passports import encode_answer, language_links, localised, parse_battery
 from cellvow.api.problems import Refusal
 from cellvow.core.primitives.identifier import BatteryId
-from cellvow.passport.view import PUBLIC, Audience, Reader
-from cellvow.web import Problem, TourLinks, find_stop, render_stop, render_tour, tour_document
+from cellvow.passport.view import OWNER, PUBLIC, Audience, Passport, Reader
+from cellvow.web import (
+    Other,
+    Problem,
+    TourLinks,
+    find_elsewhere,
+    find_open,
+    find_stop,
+    render_stop,
+    render_tour,
+    tour_document,
+)
+from cellvow.web.wording import Wording
 from cellvow.workspace.passports import Viewed
 
 SEARCHED_MAX = 20
-"""Batteries looked at for one with a certificate, where none was asked for."""
+"""Batteries looked at for one with a certificate, where none was asked for, and for one that answers a stop."""
 ROUTE = "tour"
 
 
@@ -68,14 +82,15 @@ class TourPages:
         passport = None if viewed is None else viewed.passport
         links = self._links(request, path, viewed)
         is_private = passport is not None and passport.audience is not Audience.PUBLIC
+        elsewhere = {} if passport is None else self._find_elsewhere(passport, Wording(locale))
         if wants_json(request):
-            document = tour_document(passport, locale=locale, links=links)
+            document = tour_document(passport, locale=locale, links=links, elsewhere=elsewhere)
             return answer_body(request, encode_answer(document), JSON, is_private=is_private)
         stop = None if name is None else find_stop(name)
         if stop is None:
-            page = render_tour(passport, locale=locale, links=links)
+            page = render_tour(passport, locale=locale, links=links, elsewhere=elsewhere)
         else:
-            page = render_stop(stop, passport, locale=locale, links=links)
+            page = render_stop(stop, passport, locale=locale, links=links, elsewhere=elsewhere)
         return answer_body(request, page.encode(), HTML_UTF8, is_private=is_private)
 
     def _look(self, request: Request) -> Viewed | None:
@@ -90,13 +105,29 @@ class TourPages:
         return viewed
 
     def _find_battery(self) -> str | None:
-        """The first battery with a certificate among the first few, else the first."""
+        """The first battery with a certificate that has not ended, among the first few; else the first."""
         first = self.source.batteries("", SEARCHED_MAX)
         for battery in first:
             viewed = self.source.view(battery, PUBLIC)
-            if viewed is not None and any(one.is_certificate for one in viewed.passport.attestations):
+            shown = None if viewed is None or viewed.passport.ended is not None else viewed.passport
+            if shown is not None and any(one.is_certificate for one in shown.attestations):
                 return battery
         return first[0] if first else None
+
+    def _find_elsewhere(self, passport: Passport, wording: Wording) -> dict[str, Other]:
+        """For the stops that the tour's battery leaves open: the first of the first few that answers each.
+
+        Of those a purchaser sees what everybody sees: his link is for one battery, and is not tried on another.
+        """
+        found: dict[str, Other] = {}
+        wanted = find_open(passport, wording)
+        who = OWNER if passport.audience is Audience.OWNER else PUBLIC
+        for battery in self.source.batteries("", SEARCHED_MAX) if wanted else ():
+            missing = [stop for stop in wanted if stop.name not in found]
+            viewed = self.source.view(battery, who) if missing and battery != passport.battery else None
+            if viewed is not None:
+                found |= find_elsewhere(missing, Other(viewed.passport, bundles_of(viewed)), wording)
+        return found
 
     def _links(self, request: Request, path: str, viewed: Viewed | None) -> TourLinks:
         asked = request.query_params.get("battery", "")
@@ -104,16 +135,22 @@ class TourPages:
         def to(target: str) -> str:
             return localised(target, request, battery=asked if target.startswith("/tour") else "")
 
-        def bundle_of(statement: str, index: int) -> str | None:
-            if viewed is None or (statement, index) not in viewed.proofs:
-                return None
-            return f"/{viewed.passport.battery}/bundle/{statement}/{index}"
-
         return TourLinks(
             home=to("/"),
             languages=language_links(path, battery=asked),
             to=to,
-            bundle_of=bundle_of,
+            bundle_of=bundles_of(viewed),
             witness_note=self.witness_note,
             has_verdicts=self.has_verdicts,
         )
+
+
+def bundles_of(viewed: Viewed | None) -> Callable[[str, int], str | None]:
+    """The address of each proof of a battery that the reader may take."""
+
+    def bundle_of(statement: str, index: int) -> str | None:
+        if viewed is None or (statement, index) not in viewed.proofs:
+            return None
+        return f"/{viewed.passport.battery}/bundle/{statement}/{index}"
+
+    return bundle_of

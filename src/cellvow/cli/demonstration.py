@@ -95,7 +95,7 @@ def add_demo(app: typer.Typer) -> None:
 def demonstrate(options: Demonstration) -> Answer:
     """Take one battery from a measurement to an offline proof.
 
-    Five invented organisations, one real measurement, one passport, shown as a stranger and as its owner see it. An
+    Six invented organisations, one real measurement, one passport, shown as a stranger and as its owner see it. An
     earlier demonstration in the folder is shown again, unless --fresh or --data asks for a new one. With --attack
     dishonest operators and members work on copies; the demonstration is left as it is.
     """
@@ -137,11 +137,15 @@ def _open(options: Demonstration, report: Report) -> "Demo":
 
 
 def open_demo_if_whole(folder: Path) -> bool:
-    """Whether a demonstration was run into the folder to its end: the verifier is written last."""
-    from cellvow.workspace.demo import Demo
+    """Whether a demonstration was run into the folder to its end, by all who play in it now.
+
+    The verifier is written last. One of an earlier version, with fewer organisations, is made anew.
+    """
+    from cellvow.workspace.demo import ORGANISATIONS, Demo
 
     demo = Demo(folder, lambda _: None)
-    return demo.trust.is_file() and demo.verifier.is_file()
+    has_all = all((folder / name).is_dir() for name, _, _ in ORGANISATIONS)
+    return has_all and demo.trust.is_file() and demo.verifier.is_file()
 
 
 def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[str, object], dict[str, object]]:
@@ -156,7 +160,7 @@ def _show(demo: "Demo", options: Demonstration, report: Report) -> tuple[dict[st
     folder = demo.folder / PAGES / BATTERY
     source = PassportReader(demo.home, demo.workspaces[OWNER])
     documents = []
-    for number, reader, name in ((10, PUBLIC, "index.html"), (11, AS_OWNER, "owner.html")):
+    for number, reader, name in ((19, PUBLIC, "index.html"), (20, AS_OWNER, "owner.html")):
         passport = write_page_with_proofs(source, BATTERY, reader, folder / name)
         if passport is None:
             raise OperationalError(f"{demo.folder} holds no passport of {BATTERY}: `cellvow demo --fresh` makes one")
@@ -175,9 +179,9 @@ def _print_passport(passport: "Passport", options: Demonstration) -> None:
 def _verify(demo: "Demo", report: Report) -> list[Verdict]:
     """The certificate's bundle, checked by fresh processes that know the bundle and the trust file alone."""
     if not demo.bundle.is_file():
-        report("12 Nothing could be determined from the measurement, so there is no certificate to verify.")
+        report("21 Nothing could be determined from the measurement, so there is no certificate to verify.")
         return []
-    report("12 A fresh process checks the certificate from two files, without network and without us.")
+    report("21 A fresh process checks the certificate from two files, without network and without us.")
     return verify_apart(demo.verifier, demo.bundle, demo.trust, report)
 
 
@@ -278,6 +282,8 @@ def _program() -> str:
 
 
 def _next_steps(demo: "Demo") -> list[str]:
+    from cellvow.workspace.demo_second_life import STORAGE
+
     elsewhere = "" if demo.folder == Path("demo") else f" --workspace {demo.folder / OWNER}"
     cellvow = _program()
     lines = ["See the pages:", f"  {cellvow} serve{elsewhere}"]
@@ -287,6 +293,8 @@ def _next_steps(demo: "Demo") -> list[str]:
     return [
         "",
         *lines,
+        "See what became of the second pack:",
+        f"  {cellvow} life show {STORAGE} --ledger {demo.ledger}",
         "Replay the ledger:",
         f"  {cellvow} fsck {demo.ledger}",
         "Cheat, and be seen:",

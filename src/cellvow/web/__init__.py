@@ -11,7 +11,15 @@ from cellvow.web.passport_page import passport_document, render_passport
 from cellvow.web.rendering import site_policy
 from cellvow.web.static import StaticFile, load_static
 from cellvow.web.tombstone_page import render_tombstone, tombstone_document
-from cellvow.web.tour_page import TourLinks, render_stop, render_tour, tour_document
+from cellvow.web.tour_page import (
+    Other,
+    TourLinks,
+    find_elsewhere,
+    find_open,
+    render_stop,
+    render_tour,
+    tour_document,
+)
 from cellvow.web.tour_stops import find_stop
 from cellvow.web.verdict_page import VerdictAsked, VerdictLinks, render_verdict
 from cellvow.web.verify_page import check_words, render_verify
@@ -22,6 +30,7 @@ __all__ = [
     "GLOSSARY",
     "IndexLinks",
     "LOCALES",
+    "Other",
     "PageLinks",
     "Problem",
     "StaticFile",
@@ -32,6 +41,8 @@ __all__ = [
     "bundle_file_name",
     "check_words",
     "cut_excerpt",
+    "find_elsewhere",
+    "find_open",
     "find_stop",
     "glossary_document",
     "load_static",

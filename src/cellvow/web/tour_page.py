@@ -1,13 +1,14 @@
 """The tour as pages: the whole way as a picture, and each stop by itself; the same for programs."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 
 from cellvow.core.primitives.encoding import Json
 from cellvow.passport.view import Passport, Source
 from cellvow.web.catalogue import clean_foreign
 from cellvow.web.rendering import Look, render_page
-from cellvow.web.tour_stops import STOPS, Answer, State, Stop, derive_answer
+from cellvow.web.tour_stops import STOPS, Answer, State, Stop, derive_answer, derive_answer_elsewhere
 from cellvow.web.wording import Wording
 
 CHECKS = ("proof", "block", "verdict", "verify", "passport")
@@ -31,6 +32,19 @@ class TourLinks:
     bundle_of: Callable[[str, int], str | None]
     witness_note: str | None = None
     has_verdicts: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Other:
+    """Another battery, as the reader may see it; `bundle_of` as in `TourLinks`."""
+
+    passport: Passport
+    bundle_of: Callable[[str, int], str | None]
+
+
+Elsewhere = Mapping[str, Other]
+"""Name of a stop that the tour's battery has no answer to -> the battery on which it is answered."""
+NOWHERE: Elsewhere = MappingProxyType({})
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,24 +72,28 @@ class StopView:
 
     @property
     def is_answered(self) -> bool:
-        """Whether there is an answer now."""
-        return self.answer.state is State.ANSWERED
+        """Whether there is an answer now, be it of another battery."""
+        return self.answer.state in (State.ANSWERED, State.ELSEWHERE)
 
 
-def render_tour(passport: Passport | None, *, locale: str = "en", links: TourLinks) -> str:
+def render_tour(
+    passport: Passport | None, *, locale: str = "en", links: TourLinks, elsewhere: Elsewhere = NOWHERE
+) -> str:
     """The whole way; without a battery it explains itself and says how to make one."""
     return render_page(
         "tour.html",
         locale,
         _LOOK,
-        stops=view_stops(passport, Wording(locale), links),
+        stops=view_stops(passport, Wording(locale), links, elsewhere),
         **_frame(passport, links),
     )
 
 
-def render_stop(stop: Stop, passport: Passport | None, *, locale: str = "en", links: TourLinks) -> str:
+def render_stop(
+    stop: Stop, passport: Passport | None, *, locale: str = "en", links: TourLinks, elsewhere: Elsewhere = NOWHERE
+) -> str:
     """One stop: its question, its answer, how to check it, and what could be a lie there."""
-    views = view_stops(passport, Wording(locale), links)
+    views = view_stops(passport, Wording(locale), links, elsewhere)
     place = STOPS.index(stop)
     return render_page(
         "tour_stop.html",
@@ -89,20 +107,41 @@ def render_stop(stop: Stop, passport: Passport | None, *, locale: str = "en", li
     )
 
 
-def view_stops(passport: Passport | None, wording: Wording, links: TourLinks) -> tuple[StopView, ...]:
+def view_stops(
+    passport: Passport | None, wording: Wording, links: TourLinks, elsewhere: Elsewhere = NOWHERE
+) -> tuple[StopView, ...]:
     """Every stop with its answer."""
     views = []
     for number, stop in enumerate(STOPS, start=1):
-        answer = derive_answer(stop, passport, wording)
-        checks = () if passport is None else _checks(stop, answer, passport, links)
+        told = None if passport is None else Other(passport, links.bundle_of)
+        answer, other = derive_answer(stop, passport, wording), elsewhere.get(stop.name)
+        instead = None if other is None else derive_answer_elsewhere(stop, other.passport, wording)
+        if instead is not None:
+            answer, told = instead, other
+        checks = () if told is None else _checks(stop, answer, told, links)
         views.append(StopView(stop, number, links.to(f"/tour/{stop.name}"), answer, checks))
     return tuple(views)
 
 
-def tour_document(passport: Passport | None, *, locale: str = "en", links: TourLinks) -> dict[str, Json]:
+def find_open(passport: Passport | None, wording: Wording) -> tuple[Stop, ...]:
+    """The stops worth answering on another battery: this one has none to give, and few have."""
+    if passport is None:
+        return ()
+    return tuple(stop for stop in STOPS if stop.is_rare and derive_answer(stop, passport, wording).state is State.OPEN)
+
+
+def find_elsewhere(stops: Sequence[Stop], other: Other, wording: Wording) -> dict[str, Other]:
+    """Which of these stops another battery answers."""
+    answered = (stop for stop in stops if derive_answer_elsewhere(stop, other.passport, wording) is not None)
+    return {stop.name: other for stop in answered}
+
+
+def tour_document(
+    passport: Passport | None, *, locale: str = "en", links: TourLinks, elsewhere: Elsewhere = NOWHERE
+) -> dict[str, Json]:
     """The same for programs."""
     wording = Wording(locale)
-    stops: list[Json] = [stop_document(view, wording) for view in view_stops(passport, wording, links)]
+    stops: list[Json] = [stop_document(view, wording) for view in view_stops(passport, wording, links, elsewhere)]
     battery = None if passport is None else passport.battery
     audience = None if passport is None else passport.audience.value
     return {"audience": audience, "battery": battery, "stops": stops}
@@ -120,6 +159,7 @@ def stop_document(view: StopView, wording: Wording) -> dict[str, Json]:
         **document,
         "address": view.address,
         "answer": said,
+        "battery": view.answer.battery,
         "check": checks,
         "name": view.name,
         "signed": _signed(view.answer.source),
@@ -140,10 +180,10 @@ def _signed(source: Source | None) -> Json:
     }
 
 
-def _checks(stop: Stop, answer: Answer, passport: Passport, links: TourLinks) -> tuple[Check, ...]:
-    found = []
+def _checks(stop: Stop, answer: Answer, told: Other, links: TourLinks) -> tuple[Check, ...]:
+    found, passport = [], told.passport
     if answer.source is not None:
-        bundle = links.bundle_of(answer.source.statement, answer.source.index)
+        bundle = told.bundle_of(answer.source.statement, answer.source.index)
         if bundle is not None:
             found.append(Check("proof", bundle))
         found.append(Check("block", links.to(f"/blocks/{answer.source.height}")))

@@ -5,13 +5,13 @@ written down here; what the product cannot record yet is a stop without a rule, 
 """
 
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from enum import Enum
 
 from markupsafe import Markup
 
 from cellvow.core.contracts.register import RESPONSIBILITY
-from cellvow.passport.view import Attested, Consented, Measured, Passport, Register, Source
+from cellvow.passport.view import Attested, Audience, Consented, LifeStep, Measured, Passport, Register, Source
 from cellvow.web import answers
 from cellvow.web.catalogue import clean_foreign
 from cellvow.web.vocabulary import CURVE_QUANTITY
@@ -20,12 +20,20 @@ from cellvow.workspace.export_index import STATE_OF_CHARGE_QUANTITY, UN38_3_STAN
 
 _DECLARED, _SIMULATED, _ISSUED = "declared", "simulated", "issued"
 _ACCEPTED = "HandoverAccepted"
+_WORKED, _GRADED, _INCIDENT, _ASSESSED = "WorkRecorded", "UnitGraded", "IncidentReported", "SafetyAssessed"
+_SERVED = (_WORKED, "PartReplaced", "SoftwareReset", "SoftwareUpdated")
+_BEGUN, _DECOMMISSIONED = "SecondLifeBegun", "UnitDecommissioned"
+_SECOND_LIVES, _WASTE = ("repurposed", "re-used", "remanufactured"), "waste"
+_ON_A_TOMBSTONE = ("recycled", "checked")
+"""Stops that strangers are told of a battery whose passport has ceased."""
 
 
 class State(Enum):
     """How far a stop can be answered now."""
 
     ANSWERED = "answered"
+    ELSEWHERE = "elsewhere"
+    """Answered, of another battery of this ledger."""
     WITHHELD = "withheld"
     """Not shown to this reader, whether there is anything or not."""
     OPEN = "open"
@@ -36,11 +44,15 @@ class State(Enum):
 
 @dataclass(frozen=True, slots=True)
 class Answer:
-    """What a stop says: sentences, the first of which is the answer, and who signed for it."""
+    """What a stop says: sentences, the first of which is the answer, and who signed for it.
+
+    `battery` is set where it is about another one than the tour's.
+    """
 
     state: State
     sentences: tuple[Markup, ...]
     source: Source | None = None
+    battery: str | None = None
 
 
 Rule = Callable[[Passport, Wording], Answer]
@@ -50,12 +62,14 @@ Rule = Callable[[Passport, Wording], Answer]
 class Stop:
     """One stop. Its texts are `stop.NAME.PART` in the catalogues, its picture is the macro of that name.
 
-    `leads_to` is where more can be checked than the proof alone: a path, with `{battery}` filled in.
+    `leads_to` is where more can be checked than the proof alone: a path, with `{battery}` filled in. What few
+    batteries have lived through (`is_rare`) is shown on another one where the tour's has not.
     """
 
     name: str
     rule: Rule | None = None
     leads_to: str | None = None
+    is_rare: bool = False
 
     @property
     def is_built(self) -> bool:
@@ -69,7 +83,19 @@ def derive_answer(stop: Stop, passport: Passport | None, wording: Wording) -> An
         return Answer(State.UNBUILT, (wording.catalogue.text(f"stop.{stop.name}.missing"),))
     if passport is None:
         return Answer(State.OPEN, (wording.catalogue.text("tour.no_battery"),))
+    if passport.has_ceased and passport.audience is not Audience.OWNER and stop.name not in _ON_A_TOMBSTONE:
+        return Answer(State.WITHHELD, (wording.catalogue.text("tour.ceased"),))
     return stop.rule(passport, wording)
+
+
+def derive_answer_elsewhere(stop: Stop, other: Passport, wording: Wording) -> Answer | None:
+    """What the stop says of another battery, which it names first; None where that one has no answer either."""
+    answer = derive_answer(stop, other, wording)
+    if answer.state is not State.ANSWERED:
+        return None
+    lead = wording.catalogue.text("tour.elsewhere", serial=clean_foreign(other.serial))
+    said = (Markup(" ").join((lead, answer.sentences[0])), *answer.sentences[1:])
+    return replace(answer, state=State.ELSEWHERE, sentences=said, battery=other.battery)
 
 
 def _made(passport: Passport, wording: Wording) -> Answer:
@@ -171,9 +197,87 @@ def _border(passport: Passport, wording: Wording) -> Answer:
     return Answer(State.ANSWERED, (*said, text("tour.border.rule")), test.source)
 
 
+def _serviced(passport: Passport, wording: Wording) -> Answer:
+    """The newest work on it, its software, and what happened to it."""
+    text = wording.catalogue.text
+    if not passport.shows_history:
+        return Answer(State.WITHHELD, (text("tour.serviced.withheld"),))
+    served = [_newest(passport, event) for event in _SERVED]
+    newest = [one for one in served if one is not None]
+    if not newest:
+        return _open(wording)
+    said = [_step(one, wording) for one in newest]
+    incidents = sum(step.event == _INCIDENT for step in passport.life)
+    assessed = _newest(passport, _ASSESSED)
+    said += [wording.count("tour.serviced.incidents", incidents)] if incidents else []
+    said += [] if assessed is None else [text("tour.serviced.assessed", name=assessed.source.name)]
+    return Answer(State.ANSWERED, tuple(said), newest[0].source)
+
+
+def _newest(passport: Passport, event: str) -> LifeStep | None:
+    return next((step for step in reversed(passport.life) if step.event == event), None)
+
+
+def _step(step: LifeStep, wording: Wording) -> Markup:
+    """A step of service in one sentence."""
+    detail, name = dict(step.detail), step.source.name
+    if step.event == _WORKED:
+        day, reference = wording.day(step.source.time_ms), detail.get("reference", "")
+        return wording.catalogue.text("tour.serviced.answer", name=name, reference=reference, day=day)
+    if step.event == "PartReplaced":
+        return wording.catalogue.text("tour.serviced.part", name=name)
+    return wording.catalogue.text("tour.serviced.software", name=name, release=detail.get("release", ""))
+
+
+def _stored(passport: Passport, wording: Wording) -> Answer:
+    """Whether it lives a second life or has become another battery, and whether it was graded for that."""
+    text, ended = wording.catalogue.text, passport.ended
+    begun, graded = _newest(passport, _BEGUN), _newest(passport, _GRADED)
+    found: list[tuple[Markup, Source]] = []
+    birth = answers.find_fact(passport, answers.MAKER)
+    if ended is not None and ended.how == "succeeded":
+        said = text("tour.stored.became", name=ended.source.name, day=wording.day(ended.source.time_ms))
+        found.append((said, ended.source))
+    elif birth is not None and (passport.status in _SECOND_LIVES or begun is not None):
+        is_living = passport.status in _SECOND_LIVES and ended is None
+        status = wording.catalogue.term("status", passport.status)
+        answered = text("tour.stored.answer", status=status, name=birth.source.name)
+        said = answered if is_living else text("tour.stored.over", name=birth.source.name)
+        found.append((said, birth.source))
+    if graded is not None:
+        found.append((text("tour.stored.graded", name=graded.source.name), graded.source))
+    if found:
+        return Answer(State.ANSWERED, tuple(said for said, _ in found), found[0][1])
+    if passport.status == _WASTE and not passport.shows_history:
+        return Answer(State.WITHHELD, (text("tour.stored.withheld"),))
+    return Answer(State.OPEN, (text("tour.stored.none"),))
+
+
+def _recycled(passport: Passport, wording: Wording) -> Answer:
+    """How it ended or where it stands on the way there, and what its model says is in it."""
+    text, ended = wording.catalogue.text, passport.ended
+    resting, answering = _newest(passport, _DECOMMISSIONED), _find_responsible(passport)
+    if ended is not None and ended.has_ceased:
+        key, day = f"tour.recycled.{ended.how}", wording.day(ended.source.time_ms)
+        said, source = [text(key, name=ended.source.name, day=day), text("tour.recycled.ceased")], ended.source
+    elif passport.status == _WASTE and answering is not None:
+        said, source = [text("tour.recycled.waste", name=answering.name)], answering.source
+    elif resting is not None and ended is None:
+        said, source = [text("tour.recycled.resting", name=resting.source.name)], resting.source
+    else:
+        return Answer(State.OPEN, (text("tour.recycled.none"),))
+    chemistry = answers.find_fact(passport, "chemistry")
+    said += [] if chemistry is None else [text("tour.recycled.inside", chemistry=str(chemistry.value))]
+    return Answer(State.ANSWERED, tuple(said), source)
+
+
+def _find_responsible(passport: Passport) -> Register | None:
+    return next((one for one in passport.registers if one.register == RESPONSIBILITY), None)
+
+
 def _bought(passport: Passport, wording: Wording) -> Answer:
     """Who answers for it now."""
-    register = next((one for one in passport.registers if one.register == RESPONSIBILITY), None)
+    register = _find_responsible(passport)
     if register is None:
         return _open(wording)
     return Answer(State.ANSWERED, (_holder(passport, register, wording),), register.source)
@@ -212,10 +316,10 @@ STOPS = (
     Stop("exported", _exported),
     Stop("border", _border, "/{battery}/verdict"),
     Stop("driven"),
-    Stop("serviced"),
+    Stop("serviced", _serviced, is_rare=True),
     Stop("bought", _bought),
-    Stop("stored"),
-    Stop("recycled"),
+    Stop("stored", _stored, is_rare=True),
+    Stop("recycled", _recycled, is_rare=True),
     Stop("checked", _checked, "/verify"),
 )
 """In the order of a life. The last one is about all the others."""
@@ -296,7 +400,7 @@ def _declarations(passport: Passport, wording: Wording) -> list[Markup]:
             value=wording.quantity(measured.value, measured.unit),
         )
         for one in passport.attestations
-        if one.evidence_class == _DECLARED
+        if one.evidence_class == _DECLARED and STATE_OF_CHARGE_QUANTITY not in answers.quantities(one)
         for measured in one.measured[:1]
         if measured.value is not None
     ]

@@ -1,4 +1,6 @@
-"""The demonstration: five organisations take one battery from a real measurement to a passport with an offline proof.
+"""The demonstration: six organisations take one battery from a real measurement to a passport with an offline proof.
+
+A second act (`demo_second_life`) follows other units through service and a second life to the end.
 
 Organisations are invented, and plainly so; the measurement is real where it could be fetched.
 """
@@ -6,10 +8,10 @@ Organisations are invented, and plainly so; the measurement is real where it cou
 import secrets
 import shutil
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 
-from cellvow.core.contracts.attestation import AttestationRecord, Method, Standard, attestation_key
+from cellvow.core.contracts.attestation import AttestationRecord, Method, Predicate, Standard, attestation_key
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.ledger.genesis import Accreditation, Genesis
@@ -35,6 +37,9 @@ from cellvow.passport.view import OWNER as OWNER_VIEW
 from cellvow.verify.archive import write_archive as write_verifier
 from cellvow.workspace import commands
 from cellvow.workspace.clock import now_ms
+from cellvow.workspace.demo_second_life import Act, play_second_act
+from cellvow.workspace.documents import digest_document
+from cellvow.workspace.export_index import STATE_OF_CHARGE_QUANTITY, UN38_3_STANDARD
 from cellvow.workspace.laboratory import (
     Certification,
     Imported,
@@ -68,6 +73,11 @@ QUANTITIES = (
 )
 NOMINAL_MV = 3_750
 DECLARED_HEALTH_PERMILLE = 960
+CHARGE_PERMILLE, CHARGE_MOST_PERMILLE = 280, 300
+DECLARED, SUMMARY, CHARGE = "DECLARED-1", "UN383-1", "CHARGE-1"
+"""What the maker attests without a measurement: a health, a transport test's summary, a state of charge."""
+FIRST_ACT = 7
+"""Steps until the second act begins."""
 IMPORTER, IMPORT_POLICY, VERDICT_REFERENCE = "carmaker", "import_market_surveillance", "BORDER-1"
 HANDED_OVER = ("custody", "ownership", "responsibility")
 VERDICT_WORDS = {
@@ -87,6 +97,7 @@ ORGANISATIONS = (
     ("carmaker", "Demo Motors", ("vehicle_maker", "importer")),
     ("laboratory", "Demo Test Laboratory", ("laboratory",)),
     ("packmaker", "Demo Pack Works", ("manufacturer",)),
+    ("recycling", "Demo Recycling", ("workshop", "recycler")),
 )
 
 _PARTS = (
@@ -111,7 +122,7 @@ class DemoInput:
 
 @dataclass
 class Demo:
-    """The demonstration's folder, opened: a node, its witnesses and five workspaces."""
+    """The demonstration's folder, opened: a node, its witnesses and six workspaces."""
 
     folder: Path
     report: Report
@@ -171,8 +182,9 @@ def run_demo(folder: Path, demo_input: DemoInput, report: Report, *, replace: bo
         _offer_abroad(demo, session)
         _judge(demo, session)
         _hand_over(demo, session)
-        _witness(demo, session)
-        _share(demo, session)
+        number = play_second_act(Act(session, demo.workspaces, report), FIRST_ACT + 1)
+        _witness(demo, session, number)
+        _share(demo, session, number + 1)
     write_verifier(demo.verifier)
     return demo
 
@@ -198,7 +210,7 @@ def clear_demo(folder: Path) -> None:
 
 
 def _found(demo: Demo) -> None:
-    demo.report("1  Five organisations make their keys; each keeps its own.")
+    demo.report("1  Six organisations make their keys; each keeps its own.")
     until = now_ms() + 3 * YEAR_MS
     scope = Accreditation(STANDARD.name, STANDARD.edition, QUANTITIES, until)
     for name, title, roles in ORGANISATIONS:
@@ -235,22 +247,32 @@ def _be_born(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
     replacement = RegisterBattery(battery=BATTERY, manufactured_on="2013-05-17", facility="Demo plant 1")
     commands.correct_birth(session, maker, replacement, "typing_error")
     demo.report("     Built on 2031-05-17? Corrected to 2013-05-17: both stay on the record.")
+    health = _declaration("state_of_health", DECLARED_HEALTH_PERMILLE)
+    commands.attest(session, maker, _attested_by_word(DECLARED, health))
+    demo.report(f"     Declared health: {DECLARED_HEALTH_PERMILLE / 10:.1f} % (a declaration: nobody measured it)")
+    summary = maker.folder / "transport-test-summary.txt"
+    summary.write_text("An invented summary of transport tests (UN 38.3).\n", encoding="utf-8")
+    document = commands.Declaration("test_summary", digest_document("test_summary", summary))
+    attested = replace(_attested_by_word(SUMMARY, document), standard=Standard(name=UN38_3_STANDARD, edition="Rev.8"))
+    commands.attest(session, maker, attested)
+    demo.report(f"     Transport test summary {SUMMARY} ({UN38_3_STANDARD}): by its digest, and as invented.")
+
+
+def _declaration(quantity: str, permille: int) -> commands.Declaration:
+    return commands.Declaration(quantity, {"quantity": quantity, "unit": "permille", "value": permille})
+
+
+def _attested_by_word(reference: str, declared: commands.Declaration) -> commands.Attestation:
     moment = now_ms()
-    declared = commands.Declaration(
-        "state_of_health",
-        {"quantity": "state_of_health", "unit": "permille", "value": DECLARED_HEALTH_PERMILLE},
-    )
-    attestation = commands.Attestation(
+    return commands.Attestation(
         battery=BATTERY,
-        reference="DECLARED-1",
+        reference=reference,
         evidence_class="declared",
         method=Method(name="declaration", version="1"),
         tested_from_ms=moment,
         tested_until_ms=moment,
         declarations=(declared,),
     )
-    commands.attest(session, maker, attestation)
-    demo.report(f"     Declared health: {DECLARED_HEALTH_PERMILLE / 10:.1f} % (a declaration: nobody measured it)")
 
 
 def _model(rated_mah: int) -> RegisterModel:
@@ -326,7 +348,14 @@ def _tell(demo: Demo, measurement: Measurement, evaluation: Evaluation) -> None:
 
 def _offer_abroad(demo: Demo, session: LedgerSession) -> None:
     demo.report("5  The pack maker sells it abroad: he offers it, and the values reach the importer.")
-    commands.offer_handover(session, demo.workspaces["packmaker"], BATTERY, IMPORTER, HANDED_OVER)
+    maker = demo.workspaces["packmaker"]
+    charge = _attested_by_word(CHARGE, _declaration(STATE_OF_CHARGE_QUANTITY, CHARGE_PERMILLE))
+    at_most = Predicate(quantity=STATE_OF_CHARGE_QUANTITY, comparison="at_most", threshold=CHARGE_MOST_PERMILLE)
+    commands.attest(session, maker, replace(charge, predicates=(at_most,)))
+    demo.report(
+        f"     For the transport: state of charge at most {CHARGE_MOST_PERMILLE / 10:.0f} %, declared ({CHARGE})."
+    )
+    commands.offer_handover(session, maker, BATTERY, IMPORTER, HANDED_OVER)
     session.publish()  # what is shown is proven under a checkpoint
     _show_values(demo, session, IMPORTER)
     demo.report("     Laboratory and maker show him theirs; his node checks them before it keeps them.")
@@ -361,14 +390,18 @@ def _hand_over(demo: Demo, session: LedgerSession) -> None:
         demo.report(f"     {giver} -> {taker}: who holds it, who owns it, who answers for it")
 
 
-def _witness(demo: Demo, session: LedgerSession) -> None:
+def _witness(demo: Demo, session: LedgerSession, number: int) -> None:
     publication = session.publish()
     size = session.engine.head.log.size
-    demo.report(f"8  The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign.")
+    demo.report(
+        f"{number} The log signs its checkpoint of {size} leaves; {publication.cosignatures} of 3 witnesses cosign."
+    )
 
 
-def _share(demo: Demo, session: LedgerSession) -> None:
-    demo.report("9  Laboratory and maker show the buyer their values too, under the checkpoint that was witnessed.")
+def _share(demo: Demo, session: LedgerSession, number: int) -> None:
+    demo.report(
+        f"{number} Laboratory and maker show the buyer their values too, under the checkpoint that was witnessed."
+    )
     shown = _show_values(demo, session, "buyer")
     if shown:
         demo.bundle.write_bytes(shown[0])
@@ -387,7 +420,7 @@ def _show_values(demo: Demo, session: LedgerSession, to: str) -> list[bytes]:
 
 
 def _declarations(session: LedgerSession) -> list[Digest]:
-    value = session.store.get(attestation_key("packmaker", "DECLARED-1"))
-    return (
-        [] if value is None else [Digest(bytes.fromhex(decode_record(AttestationRecord, value).provenance.statement))]
-    )
+    """The statements by which the maker attested what he did not measure."""
+    values = (session.store.get(attestation_key("packmaker", reference)) for reference in (DECLARED, SUMMARY, CHARGE))
+    known = (decode_record(AttestationRecord, value) for value in values if value is not None)
+    return [Digest(bytes.fromhex(one.provenance.statement)) for one in known]

@@ -12,7 +12,7 @@ from cellvow.passport.view import Passport
 from cellvow.web import LOCALES, TourLinks, render_stop, render_tour, tour_document
 from cellvow.web.catalogue import load_catalogue
 from cellvow.web.rendering import SITE_ADDRESSES
-from cellvow.web.tour_page import CHECKS, view_stops
+from cellvow.web.tour_page import CHECKS, Other, StopView, find_elsewhere, find_open, view_stops
 from cellvow.web.tour_stops import (
     BUILT_PARTS,
     STOP_PARTS,
@@ -29,6 +29,7 @@ from tests.unit.web.samples import (
     ACCEPTED,
     BARE,
     BATTERY,
+    BEGUN_BY,
     BIRTH,
     BOUGHT,
     CORRECTION,
@@ -37,15 +38,22 @@ from tests.unit.web.samples import (
     NEWBORN,
     OWNER,
     RECONSTRUCTED,
+    RECYCLED,
+    RECYCLED_BY,
     SAMPLES,
+    SERVED,
+    SERVICED_BY,
     SIMULATED,
     STRANGER,
+    SUCCEEDED,
     TESTED,
+    as_stranger,
 )
 
 PAGE_BYTES_MAX = 25_000
 NAMES = [stop.name for stop in STOPS]
 BUILT = [stop.name for stop in STOPS if stop.is_built]
+RARE = [stop.name for stop in STOPS if stop.is_rare]
 UNBUILT = [stop.name for stop in STOPS if not stop.is_built]
 ENGLISH = Wording("en")
 
@@ -120,10 +128,138 @@ def test_every_stop_has_its_texts_and_its_picture(language: str) -> None:
 
 
 def test_the_owner_gets_an_answer_at_every_stop_that_is_built() -> None:
-    """A life with test and hand-over answers all of them; the others say that they are not built."""
+    """A life with test and hand-over answers all but what few have lived; the others say that they are not built."""
     states = {view.name: view.answer.state for view in view_stops(OWNER, ENGLISH, links_for())}
+    expected = dict.fromkeys(BUILT, State.ANSWERED) | dict.fromkeys(RARE, State.OPEN)
 
-    assert states == dict.fromkeys(BUILT, State.ANSWERED) | dict.fromkeys(UNBUILT, State.UNBUILT)
+    assert states == expected | dict.fromkeys(UNBUILT, State.UNBUILT)
+    assert ["serviced", "stored", "recycled"] == RARE
+
+
+def test_service_is_answered_by_what_was_done_to_it() -> None:
+    """The newest work first, then its software, what happened, and who looked at it; signed by the workshop."""
+    assert said_at("serviced", SERVED) == (
+        "Garage (invented) worked on it (WORK-1, recorded on 16 November 2026). "
+        "Garage (invented) put the software 2.1 on it. 1 incident is on record. "
+        "Garage (invented) looked at it and recorded its state of safety."
+    )
+    assert SERVICED_BY == answer_of("serviced", SERVED).source
+    assert State.OPEN is answer_of("serviced", OWNER).state
+
+
+def test_service_is_not_told_to_a_stranger() -> None:
+    """Nor is whether there was any."""
+    assert State.WITHHELD is answer_of("serviced", STRANGER).state
+    assert answer_of("serviced", as_stranger(SERVED)) == answer_of("serviced", STRANGER)
+
+
+def test_a_second_life_is_told_of_both_its_ends() -> None:
+    """Of the unit that became another, of that other one while it lives, and by a grading alone."""
+    living = replace(RECYCLED, status="repurposed", life=RECYCLED.life[:2], ended=None)
+    graded = replace(OWNER, life=(*OWNER.life, RECYCLED.life[1]))
+
+    for passport in (SUCCEEDED, as_stranger(SUCCEEDED)):
+        assert "It has become another battery: Secondlife (invented) began its second life" in said_at(
+            "stored", passport
+        )
+        assert BEGUN_BY == answer_of("stored", passport).source
+    assert "It lives a second life (repurposed), begun by Secondlife (invented)." in said_at("stored", living)
+    assert "Its second life, begun by Secondlife (invented), is over." in said_at("stored", RECYCLED)
+    assert "graded it for a second use" in said_at("stored", living)
+    assert "graded it" not in said_at("stored", as_stranger(living))
+    assert "Secondlife (invented) graded it for a second use." == said_at("stored", graded)
+    assert "No second life is recorded for this battery." == said_at("stored", OWNER)
+
+
+def test_of_waste_a_stranger_is_not_told_whether_it_had_a_second_life() -> None:
+    """Its status no longer says so, and its history is not his."""
+    once, never = (replace(as_stranger(RECYCLED), ended=None), replace(STRANGER, status="waste"))
+
+    assert State.WITHHELD is answer_of("stored", once).state
+    assert answer_of("stored", once) == answer_of("stored", never)
+
+
+def test_the_end_is_told_step_by_step() -> None:
+    """Out of use, waste, recycled, destroyed: each is said, with who signed it; before that nothing is made up."""
+    resting = replace(OWNER, life=(*OWNER.life, replace(OWNER.life[0], event="UnitDecommissioned")))
+    waste = replace(STRANGER, status="waste")
+    destroyed = replace(RECYCLED, ended=replace(RECYCLED.ended, how="destroyed"))  # type: ignore[type-var] # it has ended
+
+    assert "has taken it out of use. By its model: " in said_at("recycled", resting)
+    assert "It is waste, and Secondlife (invented) answers for it." in said_at("recycled", waste)
+    assert "that it was recycled. Its passport has ceased" in said_at("recycled", RECYCLED)
+    assert "It is gone: so Recycler (invented) recorded" in said_at("recycled", destroyed)
+    assert RECYCLED_BY == answer_of("recycled", RECYCLED).source
+    assert {State.OPEN} == {answer_of("recycled", one).state for one in (OWNER, STRANGER, SUCCEEDED)}
+
+
+def test_of_a_ceased_battery_a_stranger_is_told_its_end_alone() -> None:
+    """As on its tombstone; its owner still reads all of it."""
+    states = {name: answer_of(name, as_stranger(RECYCLED)).state for name in BUILT}
+
+    told = {name for name, state in states.items() if state is State.ANSWERED}
+    assert {"recycled", "checked"} == told
+    assert {State.WITHHELD} == {states[name] for name in BUILT if name not in told}
+    assert State.ANSWERED is answer_of("tested", RECYCLED).state
+
+
+def elsewhere_of(others: list[Passport], passport: Passport = OWNER) -> dict[str, StopView]:
+    """The stops of a tour whose open ones are answered on other batteries."""
+    found: dict[str, Other] = {}
+    for number, one in enumerate(others):
+        other = Other(replace(one, battery=f"{BATTERY[:-1]}{number + 2}"), links_for().bundle_of)
+        missing = [stop for stop in find_open(passport, ENGLISH) if stop.name not in found]
+        found |= find_elsewhere(missing, other, ENGLISH)
+    return {view.name: view for view in view_stops(passport, ENGLISH, links_for(), found)}
+
+
+def test_what_a_battery_has_not_lived_is_shown_on_another_that_is_named() -> None:
+    """Every rare stop is answered, says first of which battery, and leads to that one's passport."""
+    views = elsewhere_of([SERVED, SUCCEEDED, RECYCLED])
+
+    for name, serial in (("serviced", "PACK-0002"), ("stored", "PACK-0003"), ("recycled", "PACK-0004")):
+        view = views[name]
+        assert State.ELSEWHERE is view.answer.state
+        assert view.answer.sentences[0].startswith(f"Of {serial}, not of this battery: ")
+        assert f"/{view.answer.battery}" == view.checks[-1].address
+    assert {State.ANSWERED} == {views[name].answer.state for name in BUILT if name not in RARE}
+
+
+def test_where_no_battery_can_answer_the_stop_says_that_nothing_is_recorded() -> None:
+    """Another battery that has lived no more is not named."""
+    views = elsewhere_of([NEWBORN, replace(OWNER)])
+
+    assert {State.OPEN} == {views[name].answer.state for name in RARE}
+    assert "Nothing of this kind is recorded" in str(views["serviced"].answer.sentences[0])
+
+
+def test_what_is_withheld_here_is_not_looked_for_elsewhere() -> None:
+    """A stranger gets the world's part of another's life, and of service nothing."""
+    views = elsewhere_of([as_stranger(SERVED), as_stranger(SUCCEEDED), as_stranger(RECYCLED)], STRANGER)
+
+    assert State.WITHHELD is views["serviced"].answer.state
+    assert [State.ELSEWHERE, State.ELSEWHERE] == [views[name].answer.state for name in ("stored", "recycled")]
+
+
+@pytest.mark.parametrize("language", LOCALES)
+def test_an_answer_of_another_battery_is_marked_as_one(language: str) -> None:
+    """In words and in the line, on the way and at the stop, and for programs."""
+    other = {"recycled": Other(replace(RECYCLED, battery=f"{BATTERY[:-1]}2"), links_for().bundle_of)}
+    stop = find_stop("recycled")
+    assert stop is not None
+    way = Page(render_tour(OWNER, locale=language, links=links_for(), elsewhere=other))
+    page = Page(render_stop(stop, OWNER, locale=language, links=links_for(), elsewhere=other))
+    stops = tour_document(OWNER, locale=language, links=links_for(), elsewhere=other)["stops"]
+    assert isinstance(stops, list)
+    told = {one["name"]: (one["state"], one["battery"]) for one in stops if isinstance(one, dict)}
+
+    for shown in (way, page):
+        assert [] == shape_faults(shown)
+        assert "PACK-0002" in shown.text
+        assert any("elsewhere" in one.attributes.get("class", "") for one in (*shown.all("li"), *shown.all("section")))
+    assert load_catalogue(language).plain("tour.state.elsewhere") in page.text
+    assert ("elsewhere", f"{BATTERY[:-1]}2") == told["recycled"]
+    assert ("open", None) == told["stored"]
 
 
 @pytest.mark.parametrize("name", UNBUILT)
