@@ -78,5 +78,5 @@ def test_javascript_refuses_a_contested_statement_with_a_sentence() -> None:
 
     assert [(one["ok"], one.get("check")) for one in results[:4]] == [(False, 9), (False, 9), (False, 6), (False, 9)]
     assert "is a claim against the registers: it changed none of them" in results[0]["reason"]
-    assert "is no acceptance, no rejection and no contested claim" in results[3]["reason"]
+    assert "is no acceptance, no rejection, no contested claim and no hold" in results[3]["reason"]
     assert results[4]["ok"]
