@@ -103,7 +103,7 @@ def shown_values(measured: Measured, wording: Wording) -> tuple[Markup, Markup, 
 
 
 def _waiting_place(one: Waiting) -> str:
-    place = WAITING_PLACES.get(one.kind, f"/{one.battery}")
+    place = WAITING_PLACES.get(one.kind, f"/{one.battery}" if one.battery else DESK)
     return f"{place}/{one.number}" if one.number else place
 
 

@@ -28,7 +28,15 @@ from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.sharing import attestation_in, read_message
-from cellvow.workspace.waiting import LedgerWaiting, SheetWaiting, Source, WaitingList, gather
+from cellvow.workspace.waiting import (
+    LedgerWaiting,
+    NoticeWaiting,
+    SecondWaiting,
+    SheetWaiting,
+    Source,
+    WaitingList,
+    gather,
+)
 from cellvow.workspace.workspace import Workspace
 
 IMPORTS_SHOWN = 50
@@ -86,7 +94,12 @@ class Desk:
         self.handovers = Handovers(workspace, self.write, clock)
         self.units = Units(workspace, clock)
         self.sheets = BulkJobs(workspace, writer.turn, clock, self._publish)
-        self.waiting: list[Source] = [LedgerWaiting(workspace), SheetWaiting(self.sheets)]
+        self.waiting: list[Source] = [
+            NoticeWaiting(workspace),
+            SecondWaiting(workspace),
+            LedgerWaiting(workspace),
+            SheetWaiting(self.sheets),
+        ]
         """What waits is gathered from these: whoever knows of another kind adds a source."""
         self.exchange = Exchange(workspace, self.write, clock)
         self.signer = Signer(workspace, self._records, self.write)

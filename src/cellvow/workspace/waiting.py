@@ -1,23 +1,34 @@
 """What waits for an organisation: one list of several kinds, to which whoever knows of another kind adds a source."""
 
+import re
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from itertools import islice
 
+from cellvow.core.contracts.contract import decode_record
+from cellvow.core.contracts.register import RESPONSIBILITY, RegisterRecord, register_key
+from cellvow.core.contracts.takeover import OPEN as OPEN_NOTICE
+from cellvow.core.contracts.takeover import TakeoverRecord, derive_takeover_state, takeover_key
+from cellvow.core.primitives.identifier import BATTERY_PATTERN
+from cellvow.node.store import LedgerStore
 from cellvow.workspace.bulk_jobs import BulkJobs
 from cellvow.workspace.bulk_records import RUNNING, STOPPED
+from cellvow.workspace.countersigning import waiting as list_held_messages
 from cellvow.workspace.desk_handovers import find_name
 from cellvow.workspace.holdings import followed_holdings
 from cellvow.workspace.holdings_pages import RECEIVED
 from cellvow.workspace.workspace import Workspace
 
-KINDS = ("offer", "respond", "arbitrate", "dispute", "sheet")
-"""In the order of the list: an offer to answer; a dispute to answer, to decide, or one's own; a sheet to go on with.
+KINDS = ("notice", "second", "offer", "respond", "arbitrate", "complete", "dispute", "sheet")
+"""In the order of the list: a notice of a take-over to object to, a message that a colleague has signed first, an offer
+to answer, a dispute to answer or to decide; a take-over to complete, a dispute of one's own, a sheet to go on with.
 
 Another kind is a word here, its texts `waits.KIND` and `waits_more.KIND`, and a source of the desk.
 """
 SHOWN_A_KIND = 10
 SHEETS_READ = 50
+NOTICES_READ = 10_000
+"""Notices of take-overs that are looked through: they are rare, and each holds one unit."""
 _KIND_OF_PART = {"respondent": "respond", "arbiter": "arbitrate", "opener": "dispute"}
 
 
@@ -82,6 +93,59 @@ class LedgerWaiting:
                 for one in disputes
             ]
         return waiting
+
+
+class SecondWaiting:
+    """Messages of the own organisation that wait for a second signature."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def __call__(self, _now_ms: int) -> list[Waiting]:
+        """The oldest first."""
+        store = self._workspace.home().open_reader()
+        try:
+            held = list_held_messages(store, self._workspace.organisation)
+        finally:
+            store.close()
+        return [
+            Waiting(
+                "second",
+                one.about if re.match(BATTERY_PATTERN, one.about) else "",
+                names={"message": one.message, "about": one.about, "statement": one.statement[:16]},
+            )
+            for one in held
+        ]
+
+
+class NoticeWaiting:
+    """Take-overs that are announced of units one stands behind, and one's own that can be completed."""
+
+    def __init__(self, workspace: Workspace) -> None:
+        self._workspace = workspace
+
+    def __call__(self, now_ms: int) -> list[Waiting]:
+        """As of a moment; the order is that of the units."""
+        own = self._workspace.organisation
+        store = self._workspace.home().open_reader()
+        try:
+            read = islice(store.records(takeover_key("")), NOTICES_READ)
+            notices = [decode_record(TakeoverRecord, value) for _, value in read]
+            return [
+                Waiting("complete" if one.by == own else "notice", one.battery, find_name(store, one.by).name)
+                for one in notices
+                if self._concerns(store, one, now_ms)
+            ]
+        finally:
+            store.close()
+
+    def _concerns(self, store: LedgerStore, notice: TakeoverRecord, now_ms: int) -> bool:
+        value = store.get(register_key(RESPONSIBILITY, notice.battery))
+        own = self._workspace.organisation
+        if value is None or own not in (notice.by, notice.respondent):
+            return False
+        is_open = derive_takeover_state(notice, decode_record(RegisterRecord, value), now_ms) == OPEN_NOTICE
+        return is_open and (own == notice.respondent or now_ms >= notice.ends_ms)
 
 
 class SheetWaiting:

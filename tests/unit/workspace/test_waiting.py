@@ -9,13 +9,16 @@ import pytest
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Committed, decode_record, encode_record
 from cellvow.core.contracts.dispute import OpenDispute
-from cellvow.core.ledger.outcome import KeptAsClaim
+from cellvow.core.contracts.takeover import NOTICE_MS, GiveNotice
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.workspace import commands
 from cellvow.workspace.bulk import Judge, Order
+from cellvow.workspace.clock import now_ms
+from cellvow.workspace.countersigning import set_rule
 from cellvow.workspace.holdings import HOLDINGS_FILE
-from cellvow.workspace.waiting import SHOWN_A_KIND, Waiting, gather
+from cellvow.workspace.waiting import SHOWN_A_KIND, NoticeWaiting, Waiting, gather
 from tests import messages
 from tests.unit.desk_world import BATTERY, DeskSite, DeskWorld
 from tests.unit.workspace.stored_world import StoredWorld, unit
@@ -54,6 +57,42 @@ def test_a_claim_against_an_entry_waits_for_both_sides(tmp_path: Path) -> None:
     assert all("CLAIM-1" in page for page in pages)
     assert "PACK-0001" in units
     assert "disputed" in units
+
+
+def test_what_a_colleague_signed_first_waits_for_the_second(tmp_path: Path) -> None:
+    """The desk names the message, the unit and the command; once it is signed nothing waits."""
+    world = DeskWorld.found(tmp_path / "world", NEWEST)
+    maker = world.desk("maker")
+    with maker.write() as session:
+        set_rule(session, maker.workspace, ["OfferHandover"])
+    with maker.write() as session, pytest.raises(KeptForSecond):
+        commands.offer_handover(session, maker.workspace, BATTERY, "buyer", ["custody"])
+    (held,) = maker.view().waiting.waiting
+    page = DeskSite(maker).enter().get("/desk").text
+    idle = world.desk("buyer").view().waiting.waiting
+    world.close()
+
+    assert ("second", BATTERY, "OfferHandover") == (held.kind, held.battery, held.names["message"])
+    assert f"cellvow sign second {held.names['statement']}" in page
+    assert () == idle
+
+
+def test_an_announced_take_over_waits_for_whom_it_concerns(tmp_path: Path) -> None:
+    """Who is registered is told to object; the giver is told when he can complete it; strangers are told nothing."""
+    world = DeskWorld.found(tmp_path / "world", NEWEST)
+    buyer, maker = world.desk("buyer"), world.desk("maker")
+    with buyer.write() as session:
+        commands.submit_message(session, buyer.workspace, GiveNotice(battery=BATTERY, version=1, cause="unreachable"))
+    noticed = maker.view().waiting.waiting
+    early = NoticeWaiting(buyer.workspace)(now_ms())
+    due = NoticeWaiting(buyer.workspace)(now_ms() + NOTICE_MS + 60_000)
+    idle = NoticeWaiting(world.desk("lab").workspace)(now_ms())
+    world.close()
+
+    assert [("notice", BATTERY)] == [(one.kind, one.battery) for one in noticed]
+    assert [] == early
+    assert [("complete", BATTERY)] == [(one.kind, one.battery) for one in due]
+    assert [] == idle
 
 
 def test_a_sheet_that_stopped_waits_until_it_is_gone_on_with(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
