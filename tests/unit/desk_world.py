@@ -71,7 +71,7 @@ class DeskWorld:
     def found(cls, folder: Path, ruleset: int = 1) -> DeskWorld:
         """Members, keys, a model and a battery of it."""
         accreditation = Accreditation(STANDARD, "1", COVERED, _FAR_MS)
-        roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer", "second_life_operator"]}
+        roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer"]}
         spaces = {
             name: Workspace.create(folder / name, name, MEMBERS[name], roles[name], [accreditation] * (name == "lab"))
             for name in sorted(roles)

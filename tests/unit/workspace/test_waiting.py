@@ -9,6 +9,7 @@ import pytest
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Committed, decode_record, encode_record
 from cellvow.core.contracts.dispute import OpenDispute
+from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.contracts.takeover import NOTICE_MS, GiveNotice
 from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.primitives.errors import OperationalError
@@ -81,11 +82,16 @@ def test_an_announced_take_over_waits_for_whom_it_concerns(tmp_path: Path) -> No
     """Who is registered is told to object; the giver is told when he can complete it; strangers are told nothing."""
     world = DeskWorld.found(tmp_path / "world", NEWEST)
     buyer, maker = world.desk("buyer"), world.desk("maker")
+    with maker.write() as session:
+        commands.offer_handover(session, maker.workspace, BATTERY, "buyer", REGISTERS)
     with buyer.write() as session:
-        commands.submit_message(session, buyer.workspace, GiveNotice(battery=BATTERY, version=1, cause="unreachable"))
-    noticed = maker.view().waiting.waiting
-    early = NoticeWaiting(buyer.workspace)(now_ms())
-    due = NoticeWaiting(buyer.workspace)(now_ms() + NOTICE_MS + 60_000)
+        commands.answer_handover(session, buyer.workspace, BATTERY, "accept")
+    with maker.write() as session:
+        notice = GiveNotice(battery=BATTERY, version=2, cause="unreachable")
+        commands.submit_message(session, maker.workspace, notice)
+    noticed = buyer.view().waiting.waiting
+    early = NoticeWaiting(maker.workspace)(now_ms())
+    due = NoticeWaiting(maker.workspace)(now_ms() + NOTICE_MS + 60_000)
     idle = NoticeWaiting(world.desk("lab").workspace)(now_ms())
     world.close()
 
