@@ -16,6 +16,7 @@ from cellvow.cli import (
     founding,
     grants,
     handovers,
+    invitations,
     keys,
     lives,
     networks,
@@ -45,7 +46,7 @@ STORY = (
     *("demo", "serve", "doctor", "init", "key", "battery", "part", "handover", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "service", "correct"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "dispute", "takeover", "correct"),
-    *("import", "attest", "passport", "verdict", "grant", "bundle", "row", "verify", "witness"),
+    *("import", "attest", "passport", "verdict", "grant", "invite", "bundle", "row", "verify", "witness"),
     *("demo", "serve", "doctor", "init", "key", "battery", "handover", "correct"),
     *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
@@ -102,6 +103,7 @@ app.add_typer(attestations.app, name="attest")
 add_passport(app)
 add_verdict(app)
 app.add_typer(grants.app, name="grant")
+app.add_typer(invitations.app, name="invite")
 app.add_typer(bundles.app, name="bundle")
 app.add_typer(exports.app, name="export")
 add_verify(app)
