@@ -37,13 +37,14 @@ def test_an_invitation_ends_in_the_first_signed_record_of_somebody_who_was_no_me
         waiting = story.ask(*accept)
         for member in ROLES:
             story.ask("vote", "cast", proposed, "--approve", "--workspace", member)
+        admitted = story.ask("invite", "admit", applied["application"], "--workspace", "maker")["state"]
         shown = story.ask(*accept, *WORK)
         signed = story.ask(*accept, *WORK, "--sign")
         again = story.ask(*accept)
         listed = story.ask("invite", "list", "--workspace", "maker")["invitations"][0]
         told = fetch(made["link"])[1]
 
-    assert 200 == status
+    assert (200, "member") == (status, admitted)
     assert "Garage Nord" in page
     assert ["apply", "vote", "sign", "done", "done"] == [
         one["step"] for one in (applied, waiting, shown, signed, again)

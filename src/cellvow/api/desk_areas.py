@@ -6,17 +6,24 @@ from cellvow.api.access import Access
 from cellvow.api.desk import DeskPages
 from cellvow.api.desk_door import Door
 from cellvow.api.desk_exchange import ExchangePages
+from cellvow.api.desk_invitations import InvitationPages
 from cellvow.api.desk_papers import PaperPages
+from cellvow.api.invitations import InvitationRoutes
 from cellvow.workspace.desk import Desk
 
 
 def desk_areas(
     desk: Desk, access: Access, clock: Callable[[], int], origin: str | None = None
-) -> tuple[DeskPages, PaperPages, ExchangePages]:
-    """All pages of a desk, behind one door. `origin` is what codes and links lead to, else what a client used."""
+) -> tuple[DeskPages, PaperPages, ExchangePages, InvitationPages, InvitationRoutes]:
+    """All pages of a desk, behind one door, and that of an invitation, which has its own key.
+
+    `origin` is what codes and links lead to, else what a client used.
+    """
     door = Door(access, clock)
     return (
         DeskPages(desk, door),
         PaperPages(desk, door, origin),
         ExchangePages(desk.exchange, desk.handovers, door, clock, origin),
+        InvitationPages(desk.inviting, door, clock, origin),
+        InvitationRoutes(desk.inviting, access, clock),
     )

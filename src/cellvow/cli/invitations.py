@@ -16,6 +16,7 @@ from cellvow.cli.wording import day, moment
 from cellvow.cli.writing import answer_of, submit_and_publish
 
 if TYPE_CHECKING:
+    from cellvow.workspace.admitting import Admission
     from cellvow.workspace.inviting import Inviting, Standing
     from cellvow.workspace.workspace import Workspace
 
@@ -174,44 +175,58 @@ class ToAdmit(WorkspaceOptions):
 
 @command(app, "admit", examples=("cellvow invite admit application.json --workspace maker",))
 def admit(options: ToAdmit) -> Answer:
-    """Propose an invited partner as a member, from his application.
+    """Propose an invited partner as a member, from his application; given again, see to what comes next.
 
-    His root key must have signed it for this ledger, in answer to an invitation of yours that is in force.
+    His root key must have signed it for this ledger, in answer to an invitation of yours that is in force. Once the
+    members have adopted it, the next block makes him a member: where nobody else makes one, this does.
     """
-    from cellvow.core.contracts.change import AdmitMember
-    from cellvow.core.primitives.errors import OperationalError
-    from cellvow.workspace.clock import now_ms
-    from cellvow.workspace.governing import Draft, next_reference, propose
-    from cellvow.workspace.invitation_document import APPLICATION_BYTES_MAX, verify_application
+    from cellvow.workspace.admitting import Admission, read_application
 
-    with options.file.open("rb") as file:
-        data = file.read(APPLICATION_BYTES_MAX + 1)
     interval_ms = parse_interval_ms(options.voting)
+    data = read_application(options.file)
     with opened_workspace(options.workspace) as workspace:
-        number, member = verify_application(data.rstrip(b"\n"), _genesis(_inviting(workspace)))
-        invitation = workspace.invitations.find(number)
-        if invitation.state(now_ms()) != "in_force":
-            raise OperationalError(f"invitation {number} has ended: make another one")
-        workspace.invitations.name_partner(number, member.organisation)
-        change = AdmitMember(
-            organisation=member.organisation,
-            name=member.name,
-            roles=member.roles,  # type: ignore[arg-type]  # verify_application has checked them against the same list
-            root_keys=member.root_keys,
-        )
-        store = workspace.home().open_reader()
-        try:
-            reference = options.reference or next_reference(store, workspace.organisation)
-        finally:
-            store.close()
-        draft = Draft(change=change, reference=reference, effective_height=0, closes_ms=now_ms() + interval_ms)
-        receipted, published = submit_and_publish(workspace, lambda session, own: propose(session, own, draft))
-        proposal = f"{workspace.organisation}/{reference}"
-    sentence = f"You propose to admit {member.organisation} ({member.name}; {', '.join(member.roles)}) as {proposal}."
-    answer = answer_of(sentence, receipted, published)
-    document = {**answer.document, "proposal": proposal, "organisation": member.organisation, "invitation": number}
-    voting = f"  cellvow vote cast {proposal} --approve -w WORKSPACE"
-    return Answer(document, [*answer.text, "Each member votes:", voting])
+        admission = Admission.of(workspace, data)
+        document: dict[str, object] = {"organisation": admission.organisation, "invitation": admission.invitation}
+        view = admission.find_proposal()
+        if admission.is_member:
+            sentence = f"{admission.organisation} is a member: the same link leads its partner on."
+            return Answer({**document, "state": "member"}, [sentence])
+        if view is None:
+            return _propose(options, workspace, admission, interval_ms)
+        document["proposal"] = view.name
+        if view.state == "adopted":
+            admission.put_into_effect()
+            sentence = (
+                f"{view.name} is in effect: {admission.organisation} is a member, and can go on by the same link."
+            )
+            return Answer({**document, "state": "member"}, [sentence])
+    waits = f"{view.name} is open: {view.missing} more approvals admit {admission.organisation}."
+    return Answer({**document, "state": view.state}, [waits, *_voting(view.name)])
+
+
+def _propose(options: ToAdmit, workspace: "Workspace", admission: "Admission", interval_ms: int) -> Answer:
+    from cellvow.workspace.governing import propose
+
+    draft = admission.draft(options.reference, interval_ms)
+    receipted, published = submit_and_publish(workspace, lambda session, own: propose(session, own, draft))
+    proposal, change = f"{workspace.organisation}/{draft.reference}", admission.change
+    who = f"{change.organisation} ({change.name}; {', '.join(change.roles)})"
+    answer = answer_of(f"You propose to admit {who} as {proposal}.", receipted, published)
+    document = {
+        **answer.document,
+        "organisation": change.organisation,
+        "invitation": admission.invitation,
+        "proposal": proposal,
+        "state": "open",
+    }
+    return Answer(document, [*answer.text, *_voting(proposal)])
+
+
+def _voting(proposal: str) -> list[str]:
+    return [
+        "Each member votes; then give this command again:",
+        f"  cellvow vote cast {proposal} --approve -w WORKSPACE",
+    ]
 
 
 def _inviting(workspace: "Workspace") -> "Inviting":

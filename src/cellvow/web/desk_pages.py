@@ -18,7 +18,7 @@ from cellvow.workspace.laboratory import Imported
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = ("desk", "import", "receive", "handovers", "batteries", "links")
+DESK_PLACES = ("desk", "import", "receive", "handovers", "batteries", "links", "invitations")
 DESK_ADDRESSES = {
     "desk": DESK,
     "import": f"{DESK}/import",
@@ -26,6 +26,7 @@ DESK_ADDRESSES = {
     "handovers": f"{DESK}/handovers",
     "batteries": f"{DESK}/batteries/new",
     "links": f"{DESK}/links",
+    "invitations": f"{DESK}/invitations",
 }
 _NOBODY = Source("", "", "", 0, 0, 0)
 

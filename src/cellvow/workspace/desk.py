@@ -22,6 +22,7 @@ from cellvow.workspace.desk_jobs import ImportJobs, JobSeen
 from cellvow.workspace.desk_records import DeskRecords, ImportRecord
 from cellvow.workspace.desk_signing import Signer
 from cellvow.workspace.export_package import Wish, make_package
+from cellvow.workspace.inviting import Inviting
 from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
@@ -81,6 +82,7 @@ class Desk:
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
         self.handovers = Handovers(workspace, self.write)
         self.exchange = Exchange(workspace, self.write, clock)
+        self.inviting = Inviting(workspace, reader, clock)
         self.signer = Signer(workspace, self._records, self.write)
 
     def close(self) -> None:
