@@ -242,7 +242,6 @@ UNDESCRIBED = {
     "/enter/{key}": "turns the owner's key into a session of a browser; the key is printed at start",
     "/leave": "ends that session",
     "/g/{token}": "opens a purchaser link in a browser; programs show the token as a bearer",
-    "/invite/{token}": "an invitation's page, and its document for `cellvow invite accept`; the link is a secret",
     "/favicon.ico": "the sign in a browser's tab",
     "/static/{name:path}": "our own scripts, loaded by our own pages",
 }
@@ -254,6 +253,7 @@ UNDESCRIBED_AREAS = {
     "/about": "an explanation in words",
     "/glossary": "an explanation in words",
     "/verify": "the checker of bundles: it runs in the reader's browser, and programs run the verifier",
+    "/invite/": "an invitation's page, and its document for `cellvow invite accept`; the link is a secret",
     "/s/": "short codes, which lead on to a passport",
     "/cellvow-verify.pyz": "the offline verifier as a file to take away",
     "/trust.json": "the trust file as this node gives it, to be compared with one obtained elsewhere",

@@ -175,10 +175,11 @@ class ToAdmit(WorkspaceOptions):
 
 @command(app, "admit", examples=("cellvow invite admit application.json --workspace maker",))
 def admit(options: ToAdmit) -> Answer:
-    """Propose an invited partner as a member, from his application; given again, see to what comes next.
+    """Propose an invited partner as a member.
 
-    His root key must have signed it for this ledger, in answer to an invitation of yours that is in force. Once the
-    members have adopted it, the next block makes him a member: where nobody else makes one, this does.
+    The root key in his application must have signed it for this ledger, in answer to an invitation of yours that is
+    in force. Give the command again to see what comes next: once the members have adopted it, the next block makes
+    him a member, and where nobody else makes one, this command does.
     """
     from cellvow.workspace.admitting import Admission, read_application
 
@@ -196,9 +197,7 @@ def admit(options: ToAdmit) -> Answer:
         document["proposal"] = view.name
         if view.state == "adopted":
             admission.put_into_effect()
-            sentence = (
-                f"{view.name} is in effect: {admission.organisation} is a member, and can go on by the same link."
-            )
+            sentence = f"{view.name} is in effect: {admission.organisation} is a member, and goes on by the same link."
             return Answer({**document, "state": "member"}, [sentence])
     waits = f"{view.name} is open: {view.missing} more approvals admit {admission.organisation}."
     return Answer({**document, "state": view.state}, [waits, *_voting(view.name)])

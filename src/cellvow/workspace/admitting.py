@@ -56,9 +56,7 @@ class Admission:
         finally:
             store.close()
         if member is not None and self.change.root_keys[0] not in member.root_keys:
-            raise OperationalError(
-                f"{self.organisation} is a member already, with another root key: choose another name"
-            )
+            raise OperationalError(f"{self.organisation} is a member already, with another root key: it is not he")
         return member is not None
 
     def find_proposal(self) -> ProposalView | None:

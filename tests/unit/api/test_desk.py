@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("/desk", "/desk/import", "/desk/receive", "/desk/handovers", "/desk/batteries/new", "/desk/links")
+PAGES = ("/desk", "/desk/import", "/desk/receive", "/desk/handovers", "/desk/batteries/new", "/desk/links", "/desk/invitations")
 PACKAGE = f"/desk/exports/{BATTERY}/package.cvx"
 HOSTILE_NAMES = (
     "../../etc/passwd",
