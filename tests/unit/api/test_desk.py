@@ -22,7 +22,15 @@ if TYPE_CHECKING:
 
 pytestmark = pytest.mark.slow
 
-PAGES = ("/desk", "/desk/import", "/desk/receive", "/desk/handovers", "/desk/batteries/new", "/desk/links", "/desk/invitations")
+PAGES = (
+    "/desk",
+    "/desk/import",
+    "/desk/receive",
+    "/desk/handovers",
+    "/desk/batteries/new",
+    "/desk/links",
+    "/desk/invitations",
+)
 PACKAGE = f"/desk/exports/{BATTERY}/package.cvx"
 HOSTILE_NAMES = (
     "../../etc/passwd",
