@@ -13,6 +13,7 @@ from cellvow.cli.options import WorkspaceOptions
 from cellvow.cli.service_signing import DayOption, day_of
 from cellvow.cli.wording import day, moment
 from cellvow.core.ledger.genesis import ROLES
+from cellvow.core.primitives.errors import Malformed
 
 if TYPE_CHECKING:
     from cellvow.workspace.accepting import Newcomer, RecordWords
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
     from cellvow.workspace.invitation_host import InvitationHost
     from cellvow.workspace.workspace import Workspace
 
+LINK_BYTES_MAX = 1_024
 APPLICATION_FILE = "application.json"
 
 
@@ -27,9 +29,12 @@ APPLICATION_FILE = "application.json"
 class ToAccept(WorkspaceOptions):
     """Options of `invite accept`."""
 
-    link: Annotated[str, typer.Argument(metavar="LINK", help="The link you were given.")]
+    link: Annotated[str, typer.Argument(metavar="LINK|FILE", help="The link you were given, or a file that holds it.")]
     genesis: Annotated[
         str | None, typer.Option(metavar="DIGEST", help="The ledger's genesis, as you were told by another way.")
+    ] = None
+    trust: Annotated[
+        Path | None, typer.Option(metavar="FILE", dir_okay=False, help="Its trust.json, instead of --genesis.")
     ] = None
     organisation: Annotated[
         str | None, typer.Option(metavar="ID", help="For a new workspace: your identifier, a-z, 0-9 and '-'.")
@@ -62,7 +67,7 @@ def add_accept(app: typer.Typer) -> None:
         "accept",
         examples=(
             (
-                "cellvow invite accept LINK --genesis DIGEST --organisation garage --name 'Garage Nord' "
+                "cellvow invite accept link.txt --trust trust.json --organisation garage --name 'Garage Nord' "
                 "--role workshop --workspace garage"
             ),
             (
@@ -83,9 +88,10 @@ def accept(options: ToAccept) -> Answer:
     from cellvow.workspace.accepting import confirm_genesis, open_or_make
     from cellvow.workspace.invitation_host import InvitationHost, parse_link
 
-    host = InvitationHost(parse_link(options.link))
+    host = InvitationHost(parse_link(_read_link(options.link)))
+    confirmed = _confirmed(options)
     asked = host.fetch()
-    confirm_genesis(options.workspace, asked, options.genesis)
+    confirm_genesis(options.workspace, asked, confirmed)
     workspace = open_or_make(options.workspace, asked, _newcomer(options, asked))
     try:
         if asked.next_step == "done":
@@ -97,6 +103,26 @@ def accept(options: ToAccept) -> Answer:
         return _record(options, host, workspace, asked)
     finally:
         workspace.close()
+
+
+def _read_link(text: str) -> str:
+    """The link itself: in a file it stands in no list of processes and in no history of a shell."""
+    path = Path(text)
+    if "://" in text or not path.is_file():
+        return text
+    with path.open("rb") as file:
+        return file.read(LINK_BYTES_MAX).decode("ascii", "replace").strip()
+
+
+def _confirmed(options: ToAccept) -> str | None:
+    """The digest of the genesis that the partner means, if he names it."""
+    from cellvow.verify.trust import parse_trust
+
+    if options.trust is None:
+        return options.genesis
+    if options.genesis is not None:
+        raise WrongUsage("name the ledger either with --genesis or with --trust")
+    return parse_trust(options.trust.read_bytes()).genesis.hex()
 
 
 def _newcomer(options: ToAccept, asked: "InvitationDocument") -> "Newcomer | None":
@@ -135,13 +161,14 @@ def _wait(workspace: "Workspace", asked: "InvitationDocument") -> Answer:
 
 
 def _record(options: ToAccept, host: "InvitationHost", workspace: "Workspace", asked: "InvitationDocument") -> Answer:
-    from cellvow.workspace.accepting import WordsMissing, describe_record, enrol_over, is_waiting, send_over
+    from cellvow.workspace.accepting import WordsMissing, describe_record, enrol_over, send_over
 
     said = [f"Your key is registered on {asked.chain_id}."] if enrol_over(host, workspace, asked) else []
-    if is_waiting(workspace, asked):
-        send_over(host, workspace)
-        return _done(host.fetch(), said)
+    if options.sign and send_over(host, workspace):
+        said.append("What you had signed before is sent now.")
     asked = host.fetch() if said else asked
+    if asked.next_step == "done":
+        return _done(asked, said)
     if asked.next_step == "take":
         asked, took = _take(options, host, workspace, asked)
         said += took
@@ -195,13 +222,15 @@ def _take(
     offer = take_over(asked)
     if not options.take:
         raise WrongUsage(f"only who holds the unit can record this: --take accepts the offer of {asked.inviter.name}")
+    if not options.sign:
+        return asked, [f"With --sign you first accept the offer of {asked.inviter.name}: you hold the unit then."]
     sign_record(host, workspace, offer)
     return host.fetch(), [f"You hold {asked.battery} now."]
 
 
 def _done(asked: "InvitationDocument", said: list[str] | None = None) -> Answer:
     if asked.answered is None:
-        raise WrongUsage("what waited was sent, and does not answer the invitation: give the command again")
+        raise Malformed("the host says that the record was made, and not where: ask who invited you")
     signed = f"Done: signed on {day(asked.answered.time_ms)}, statement {asked.answered.statement}."
     document = {"step": "done", "statement": asked.answered.statement, "height": asked.answered.height}
     return Answer(document, [*(said or []), *_asked_lines(asked), signed])

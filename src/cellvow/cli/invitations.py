@@ -8,6 +8,7 @@ import typer
 
 from cellvow.cli.answer import Answer, Table
 from cellvow.cli.command import command, make_app
+from cellvow.cli.failures import WrongUsage
 from cellvow.cli.invitation_answering import add_accept
 from cellvow.cli.options import BatteryArgument, WorkspaceOptions, opened_workspace
 from cellvow.cli.parsing import parse_battery, parse_interval_ms
@@ -52,6 +53,10 @@ class ToInvite(WorkspaceOptions):
     origin: Annotated[
         str | None, typer.Option(metavar="URL", help="Site that `cellvow serve` runs, to make the link whole.")
     ] = None
+    to: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", dir_okay=False, help="Write the link there, for you alone, and do not show it."),
+    ] = None
 
 
 @command(
@@ -72,10 +77,12 @@ def make(options: ToInvite) -> Answer:
     nowhere. Whether the record was made is read from the ledger.
     """
     from cellvow.passport.digital_link import parse_origin
+    from cellvow.vault import create_private_file
     from cellvow.workspace.clock import now_ms
     from cellvow.workspace.inviting import INVITATION_PATH, Wish
 
     origin = "" if options.origin is None else parse_origin(options.origin)
+    _require_place(options)
     battery = parse_battery(options.battery)
     wish = Wish(battery, options.stage, options.partner, now_ms() + options.days * DAY_MS, frozenset(options.show))
     with opened_workspace(options.workspace) as workspace:
@@ -83,18 +90,21 @@ def make(options: ToInvite) -> Answer:
         invited = inviting.make(wish)
         standing = inviting.standing(invited.invitation)
     link, invitation = f"{origin}{INVITATION_PATH}{invited.token}", invited.invitation
+    if options.to is not None:
+        create_private_file(options.to, f"{link}\n".encode("ascii"))
     whole = [] if origin else ["  This is its path on the site that `cellvow serve` runs; --origin makes it whole."]
     asking = f"Invitation {invitation.invitation_id} asks {invitation.name} for {invitation.stage} of {battery}"
     lines = [
         f"{asking}, until {moment(invitation.expires_ms)}:",
-        f"  {link}",
+        f"  {link}" if options.to is None else f"  the link is in {options.to}, readable by you alone",
         *whole,
         f"  on the record now: {invitation.recorded} of {invitation.due} expected stages",
         "The link is shown this once. Tell the partner this digest by another way, so that he can check the ledger:",
         f"  genesis {_genesis(inviting)}",
         f"  cellvow invite list -w {options.workspace}",
     ]
-    return Answer({"invitation": _document(standing), "link": link, "genesis": _genesis(inviting)}, lines)
+    told = {"link": link} if options.to is None else {"file": str(options.to)}
+    return Answer({"invitation": _document(standing), **told, "genesis": _genesis(inviting)}, lines)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -226,6 +236,12 @@ def _voting(proposal: str) -> list[str]:
         "Each member votes; then give this command again:",
         f"  cellvow vote cast {proposal} --approve -w WORKSPACE",
     ]
+
+
+def _require_place(options: ToInvite) -> None:
+    """Before there is a link: one that could not be written would be lost."""
+    if options.to is not None and (options.to.exists() or not options.to.parent.is_dir()):
+        raise WrongUsage(f"{options.to} exists, or its folder does not: name a new file")
 
 
 def _inviting(workspace: "Workspace") -> "Inviting":

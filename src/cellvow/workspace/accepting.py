@@ -10,6 +10,7 @@ from pathlib import Path
 
 from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.custody import AcceptHandover
+from cellvow.core.ledger.genesis import parse_genesis
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
 from cellvow.node.engine import Receipted
 from cellvow.workspace import service
@@ -65,6 +66,9 @@ def confirm_genesis(folder: Path, asked: InvitationDocument, confirmed: str | No
             f"the link names the ledger {asked.chain_id} with genesis {asked.genesis}: ask {asked.inviter.name} by "
             f"another way than the link whether that is right, then add --genesis {asked.genesis}"
         )
+    genesis = parse_genesis(bytes(asked.genesis_document))
+    if genesis.digest.hex() != asked.genesis or genesis.chain_id != asked.chain_id:
+        raise VerificationError("the host names a ledger and gives the genesis of another: nothing was signed or sent")
     for known in (kept, confirmed):
         if known not in (None, asked.genesis):
             raise VerificationError(
@@ -119,18 +123,11 @@ def enrol_over(host: InvitationHost, workspace: Workspace, asked: InvitationDocu
         )
     if working.kid.hex() in asked.partner.kids:
         return False
-    send_over(host, workspace)
+    if any("RegisterKey" in one.messages for one in list_waiting(workspace)):
+        return bool(send_over(host, workspace))  # signed before, when the host took nothing
     message = make_enrolment(workspace, workspace.chain_id)
     workspace.sign(workspace.chain_id, message, None, workspace.root_key)
     return bool(send_over(host, workspace))
-
-
-def is_waiting(workspace: Workspace, asked: InvitationDocument) -> bool:
-    """Whether a record that answers the invitation is signed already, and has no answer yet."""
-    return any(
-        one.subject == asked.battery and any(message in asked.messages for message in one.messages)
-        for one in list_waiting(workspace)
-    )
 
 
 def describe_record(asked: InvitationDocument, words: RecordWords) -> list[tuple[str, str]]:

@@ -8,7 +8,7 @@ from typing import Literal
 
 import msgspec
 
-from cellvow.core.ledger.genesis import Organisation, encode_organisation, parse_organisation
+from cellvow.core.ledger.genesis import Organisation, encode_genesis, encode_organisation, parse_organisation
 from cellvow.core.primitives.encoding import encode_document, parse_object
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.core.primitives.signature import is_valid
@@ -58,7 +58,10 @@ class AnswerPlace(msgspec.Struct, frozen=True, kw_only=True):
 
 
 class InvitationDocument(msgspec.Struct, frozen=True, kw_only=True):
-    """What is asked of whom, on which ledger, and what comes next."""
+    """What is asked of whom, on which ledger, and what comes next.
+
+    `genesis` is the digest of `genesis_document`, from which a program learns for which chain it would sign.
+    """
 
     format: Literal["cellvow-record-invitation/1"]
     invitation: str
@@ -70,6 +73,7 @@ class InvitationDocument(msgspec.Struct, frozen=True, kw_only=True):
     roles: list[str]
     chain_id: str
     genesis: str
+    genesis_document: msgspec.Raw
     expires_ms: int
     next_step: Step
     offer_version: int | None
@@ -106,8 +110,9 @@ def describe_invitation(shown: Shown) -> InvitationDocument:
         stage=invitation.stage,
         messages=list(standing.stage.messages),
         roles=list(standing.stage.suppliers),
-        chain_id=shown.chain_id,
-        genesis=shown.genesis,
+        chain_id=shown.genesis.chain_id,
+        genesis=shown.genesis.digest.hex(),
+        genesis_document=msgspec.Raw(encode_genesis(shown.genesis)),
         expires_ms=invitation.expires_ms,
         next_step=standing.next_step,
         offer_version=standing.offer_version,

@@ -14,7 +14,7 @@ from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
 from cellvow.core.contracts.organisation import is_member, organisation_key
 from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import CUSTODY, REGISTERS
-from cellvow.core.ledger.genesis import Organisation, parse_organisation
+from cellvow.core.ledger.genesis import Genesis, Organisation, parse_organisation
 from cellvow.core.ledger.key import ROOT, KeyRecord, parse_key_record
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import Malformed, OperationalError, fail
@@ -96,8 +96,7 @@ class Shown:
     inviter: str
     inviter_name: str
     passport: Passport
-    chain_id: str
-    genesis: str
+    genesis: Genesis
 
 
 def find_stage(name: str) -> Stage:
@@ -180,12 +179,12 @@ class Inviting:
         store = self.home.open_reader()
         try:
             inviter = read_member_entry(store, self._workspace.organisation)
-            chain_id, genesis = store.head().chain_id, store.genesis().digest.hex()
+            genesis = store.genesis()
         finally:
             store.close()
         name = self._workspace.organisation if inviter is None else inviter.name
         standing = self.standing(invitation)
-        return Shown(standing, self._workspace.organisation, name, viewed.passport, chain_id, genesis)
+        return Shown(standing, self._workspace.organisation, name, viewed.passport, genesis)
 
     def standing(self, invitation: Invitation) -> Standing:
         """How an invitation stands now."""

@@ -6,6 +6,7 @@ from contextlib import closing
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import msgspec
 import pytest
 
 from cellvow.core.ledger.genesis import Organisation
@@ -14,7 +15,7 @@ from cellvow.core.primitives.encoding import encode_document, parse_object
 from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalError, VerificationError
 from cellvow.passport.view import Audience
 from cellvow.vault import InvitationRefused
-from cellvow.workspace.accepting import NotConfirmed, confirm_genesis, open_or_make
+from cellvow.workspace.accepting import NotConfirmed, confirm_genesis, enrol_over, open_or_make
 from cellvow.workspace.granting import PurchaserLinks
 from cellvow.workspace.invitation_document import (
     APPLICATION_BYTES_MAX,
@@ -23,6 +24,7 @@ from cellvow.workspace.invitation_document import (
     encode_application,
     verify_application,
 )
+from cellvow.workspace.invitation_host import InvitationHost, parse_link
 from cellvow.workspace.inviting import ASKED, Inviting, Wish
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.workspace import Workspace
@@ -32,6 +34,7 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
     from pathlib import Path
 
+    from cellvow.node.engine import Receipted
     from tests.unit.cli.deciding_world import Deciding
 
 DAY_MS = 86_400_000
@@ -235,6 +238,68 @@ def test_threat_a_link_leads_to_another_ledger(world: Deciding, maker: Party) ->
     confirm_genesis(folder, asked, asked.genesis)
 
     assert not folder.exists()
+
+
+def test_threat_the_host_names_a_chain_that_is_not_the_one_of_the_genesis(world: Deciding, maker: Party) -> None:
+    """What is signed for it could be used on another ledger, where the same key is known."""
+    asked = asked_of(maker, maker.inviting.make(maker.wish(partner="Garage Nord")).token)
+    other = msgspec.Raw(bytes(asked.genesis_document).replace(b'"chain_id":"service', b'"chain_id":"servile'))
+    for lie in (
+        msgspec.structs.replace(asked, chain_id="other.example"),
+        msgspec.structs.replace(asked, genesis_document=other),
+        msgspec.structs.replace(asked, chain_id="servile.example", genesis_document=other),
+    ):
+        with pytest.raises(VerificationError, match="genesis of another"):
+            confirm_genesis(world.folder / "fresh", lie, asked.genesis)
+
+
+class DirectHost(InvitationHost):
+    """A site without a wire: what is sent is committed at once, unless it takes nothing."""
+
+    def __init__(self, maker: Party) -> None:
+        super().__init__(parse_link(f"http://127.0.0.1/invite/{'t' * 43}"))
+        self._maker = maker
+        self.takes = True
+        self.sent: list[bytes] = []
+
+    def submit(self, statement: bytes) -> Receipted:
+        """Commit."""
+        if not self.takes:
+            raise OperationalError("closed")
+        self.sent.append(statement)
+        self._maker.world.now_ms += 1_000
+        with self._maker.workspace.home().open_session(lambda: self._maker.world.now_ms) as session:
+            return session.submit(statement).result(30)
+
+
+@pytest.mark.slow
+def test_a_key_whose_registration_was_not_taken_is_registered_once_with_the_next_try(
+    world: Deciding, maker: Party, newcomer: Workspace
+) -> None:
+    """As it was signed; and only under the root key that the members admitted."""
+    invited, host = maker.inviting.make(maker.wish(partner="Garage Nord")), DirectHost(maker)
+    application = world.folder / "application.json"
+    asked = asked_of(maker, invited.token)
+    newcomer.expect(asked.chain_id)
+    application.write_bytes(encode_application(newcomer, asked))
+    proposal = world.do("invite", "admit", str(application), who="maker")["proposal"]
+    for member in ("maker", "lab", "second"):
+        world.do("vote", "cast", proposal, "--approve", who=member)
+    world.do("invite", "admit", str(application), who="maker")
+    asked, host.takes = asked_of(maker, invited.token), False
+    with pytest.raises(OperationalError, match="closed"):
+        enrol_over(host, newcomer, asked)
+    host.takes = True
+    registered = enrol_over(host, newcomer, asked)
+    after = asked_of(maker, invited.token)
+    impostor = Workspace.create(world.folder / "impostor", "garage", "Garage", ("workshop",))
+    with closing(impostor), pytest.raises(VerificationError, match="another root key"):
+        enrol_over(host, impostor, after)
+
+    assert ("enrol", "sign") == (asked.next_step, after.next_step)
+    assert registered
+    assert 1 == len(host.sent)
+    assert not enrol_over(host, newcomer, after)
 
 
 def test_an_invitation_of_one_member_is_not_taken_by_another(world: Deciding, maker: Party) -> None:
