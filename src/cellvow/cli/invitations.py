@@ -99,7 +99,7 @@ def make(options: ToInvite) -> Answer:
         f"  {link}" if options.to is None else f"  the link is in {options.to}, readable by you alone",
         *whole,
         f"  on the record now: {invitation.recorded} of {invitation.due} expected stages",
-        "The link is shown this once. Tell the partner this digest by another way, so that he can check the ledger:",
+        "The link is told this once and kept nowhere. Tell the partner by another way which ledger it is:",
         f"  genesis {_genesis(inviting)}",
         f"  cellvow invite list -w {options.workspace}",
     ]

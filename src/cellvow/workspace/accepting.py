@@ -13,12 +13,13 @@ from cellvow.core.contracts.custody import AcceptHandover
 from cellvow.core.ledger.genesis import parse_genesis
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
 from cellvow.node.engine import Receipted
+from cellvow.node.home import NodeHome
 from cellvow.workspace import service
 from cellvow.workspace.commands import make_enrolment, require_accepted
 from cellvow.workspace.invitation_document import InvitationDocument, encode_application
 from cellvow.workspace.invitation_host import InvitationHost, NotTaken
 from cellvow.workspace.sending import list_waiting, sign_offline
-from cellvow.workspace.settings import SETTINGS_FILE
+from cellvow.workspace.settings import SETTINGS_FILE, read_settings
 from cellvow.workspace.workspace import Workspace
 
 GENESIS_FILE = "genesis.digest"
@@ -58,7 +59,7 @@ class RecordWords:
 def confirm_genesis(folder: Path, asked: InvitationDocument, confirmed: str | None) -> None:
     """Require that the ledger is the one the partner means; raises `NotConfirmed`, or `VerificationError` if not."""
     path = folder / GENESIS_FILE
-    kept = path.read_text(encoding="ascii").strip() if path.is_file() else None
+    kept = path.read_text(encoding="ascii").strip() if path.is_file() else _joined_genesis(folder)
     if _DIGEST.match(asked.genesis) is None or (confirmed is not None and _DIGEST.match(confirmed) is None):
         raise Malformed("the digest of a genesis is 64 digits and letters from a to f")
     if kept is None and confirmed is None:
@@ -75,6 +76,12 @@ def confirm_genesis(folder: Path, asked: InvitationDocument, confirmed: str | No
                 f"the link leads to a ledger with genesis {asked.genesis}, and not to the one you confirmed, {known}: "
                 "nothing was signed or sent"
             )
+
+
+def _joined_genesis(folder: Path) -> str | None:
+    """The digest of the genesis of the node that a workspace has joined, if it is in reach."""
+    ledger = read_settings(folder).ledger if (folder / SETTINGS_FILE).is_file() else None
+    return None if ledger is None or not ledger.is_dir() else NodeHome(ledger).trust.genesis.hex()
 
 
 def open_or_make(folder: Path, asked: InvitationDocument, newcomer: Newcomer | None) -> Workspace:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 import msgspec
 import pytest
 
-from cellvow.core.ledger.genesis import Organisation
+from cellvow.core.ledger.genesis import Organisation, encode_genesis, parse_genesis
 from cellvow.core.ledger.rejection import Rejected
 from cellvow.core.primitives.encoding import encode_document, parse_object
 from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalError, VerificationError
@@ -238,6 +238,22 @@ def test_threat_a_link_leads_to_another_ledger(world: Deciding, maker: Party) ->
     confirm_genesis(folder, asked, asked.genesis)
 
     assert not folder.exists()
+
+
+def test_who_has_joined_the_ledger_need_not_confirm_it_again(world: Deciding, maker: Party) -> None:
+    """His own node knows its genesis; a link to another ledger is refused."""
+    asked = asked_of(maker, maker.inviting.make(maker.wish()).token)
+    genesis = parse_genesis(bytes(asked.genesis_document))
+    other = replace(genesis, chain_id="other.example")
+    lie = msgspec.structs.replace(
+        asked,
+        chain_id=other.chain_id,
+        genesis=other.digest.hex(),
+        genesis_document=msgspec.Raw(encode_genesis(other)),
+    )
+    confirm_genesis(world.folder / "workshop", asked, None)
+    with pytest.raises(VerificationError, match="not to the one you confirmed"):
+        confirm_genesis(world.folder / "workshop", lie, None)
 
 
 def test_threat_the_host_names_a_chain_that_is_not_the_one_of_the_genesis(world: Deciding, maker: Party) -> None:
