@@ -88,7 +88,7 @@ def open_or_make(folder: Path, asked: InvitationDocument, newcomer: Newcomer | N
     """The partner's workspace, made with new keys where there is none; it signs for the invitation's ledger."""
     if (folder / SETTINGS_FILE).is_file():
         workspace = Workspace(folder)
-    elif asked.partner.organisation and asked.next_step != "vote":
+    elif asked.partner.organisation:  # whoever applied has the keys: new ones would open nothing
         raise OperationalError(
             f"this invitation is for {asked.partner.organisation}: name its workspace with --workspace"
         )

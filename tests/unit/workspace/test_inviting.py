@@ -15,7 +15,7 @@ from cellvow.core.primitives.encoding import encode_document, parse_object
 from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalError, VerificationError
 from cellvow.passport.view import Audience
 from cellvow.vault import InvitationRefused
-from cellvow.workspace.accepting import NotConfirmed, confirm_genesis, enrol_over, open_or_make
+from cellvow.workspace.accepting import Newcomer, NotConfirmed, confirm_genesis, enrol_over, open_or_make
 from cellvow.workspace.granting import PurchaserLinks
 from cellvow.workspace.invitation_document import (
     APPLICATION_BYTES_MAX,
@@ -316,6 +316,18 @@ def test_a_key_whose_registration_was_not_taken_is_registered_once_with_the_next
     assert registered
     assert 1 == len(host.sent)
     assert not enrol_over(host, newcomer, after)
+
+
+def test_nobody_makes_new_keys_for_an_application_that_was_sent(world: Deciding, maker: Party) -> None:
+    """Who applied has them: a second workspace under the same name would wait for nothing."""
+    invited = maker.inviting.make(maker.wish(partner="Garage Nord"))
+    maker.workspace.invitations.name_partner(invited.invitation.invitation_id, "garage")
+    asked, again = asked_of(maker, invited.token), world.folder / "again"
+    with pytest.raises(OperationalError, match="is for garage"):
+        open_or_make(again, asked, Newcomer("garage", "Garage Nord", ("workshop",)))
+
+    assert "vote" == asked.next_step
+    assert not again.exists()
 
 
 def test_an_invitation_of_one_member_is_not_taken_by_another(world: Deciding, maker: Party) -> None:
