@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 import pytest
 
-from tests.integration.test_runbooks import BY_ITSELF, HOW_TO, ON_ONE_NETWORK
+from tests.integration.test_runbooks import BY_ITSELF, HOW_TO, ON_ONE_NETWORK, ON_ONE_WRITER
 from tests.terminal import PageIsWrongError, Step, Terminal, parse_steps
 
 if TYPE_CHECKING:
@@ -27,9 +27,10 @@ def page(folder: Path, *lines: str) -> Path:
 def test_every_runbook_is_executed_in_the_order_of_the_list() -> None:
     """A page that is not in the list, or not executed, could say anything."""
     listed = (HOW_TO / "README.md").read_text(encoding="utf-8")
-    places = [listed.index(f"({name})") for name in (*ON_ONE_NETWORK[1:], BY_ITSELF, OF_A_LIFE)]
+    alone = (BY_ITSELF, OF_A_LIFE, ON_ONE_WRITER)
+    places = [listed.index(f"({name})") for name in (*ON_ONE_NETWORK[1:], *alone)]
 
-    assert sorted((*ON_ONE_NETWORK, BY_ITSELF, OF_A_LIFE)) == PAGES
+    assert sorted((*ON_ONE_NETWORK, *alone)) == PAGES
     assert sorted(places) == places
 
 

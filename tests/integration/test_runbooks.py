@@ -24,6 +24,8 @@ ON_ONE_NETWORK = (
 )
 """In the order of the list on the first page; the last one ends the network, and is a test of its own."""
 BY_ITSELF = "move-to-a-consortium.md"
+ON_ONE_WRITER = "invite-a-partner.md"
+"""Executed by tests/e2e/test_invitation.py: it needs no engine."""
 NEWCOMER = (
     "cellvow init workspace {network}/member-6/workspace --organisation shop --name 'Invented Shop' --role workshop",
     "cellvow network invite {network}/member-1 --output {network}.json",

@@ -137,7 +137,7 @@ class Access:
         """The two addresses that turn a key into a cookie, and the one that ends a session."""
         router = APIRouter()
         router.add_api_route("/enter/{key}", self._enter, methods=["GET"], response_model=None, include_in_schema=False)
-        router.add_api_route("/g/{token}", self._open_grant, methods=["GET"], response_model=None)
+        router.add_api_route("/g/{token}", self.open_grant, methods=["GET"], response_model=None)
         router.add_api_route("/leave", self._leave, methods=["GET"], response_model=None, include_in_schema=False)
         return router
 
@@ -155,7 +155,7 @@ class Access:
         _set_cookie(request, answer, SESSION_COOKIE, name, "/", SESSION_MS // 1000)
         return answer
 
-    def _open_grant(self, request: Request, token: str) -> Response:
+    def open_grant(self, request: Request, token: str) -> Response:
         """Follow a purchaser link to the battery it is for."""
         self.guesses.take(request)
         found = self._grants.enter(token) if len(token) <= TOKEN_LENGTH_MAX else None

@@ -253,6 +253,7 @@ UNDESCRIBED_AREAS = {
     "/about": "an explanation in words",
     "/glossary": "an explanation in words",
     "/verify": "the checker of bundles: it runs in the reader's browser, and programs run the verifier",
+    "/invite/": "an invitation's page, and its document for `cellvow invite accept`; the link is a secret",
     "/s/": "short codes, which lead on to a passport",
     "/cellvow-verify.pyz": "the offline verifier as a file to take away",
     "/trust.json": "the trust file as this node gives it, to be compared with one obtained elsewhere",

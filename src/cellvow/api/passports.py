@@ -38,6 +38,7 @@ from cellvow.web import (
     render_tombstone,
     tombstone_document,
 )
+from cellvow.workspace.inviting import ASKED
 from cellvow.workspace.passports import Viewed
 
 PAGE_LENGTH = 50
@@ -193,6 +194,17 @@ class PassportPages:
         owner = next((one.organisation for one in viewed.passport.registers if one.register == OWNERSHIP), None)
         return owner is not None and owner == self.organisation and viewed.passport.audience is Audience.OWNER
 
+    def _invitations_of(self, request: Request, battery: BatteryId, viewed: Viewed) -> Callable[[str], str | None]:
+        """Where whoever stands in a register of the battery, at his own desk, invites somebody for a stage."""
+        named = [one.organisation for one in viewed.passport.registers]
+        may_invite = self.organisation in named and viewed.passport.audience is Audience.OWNER
+
+        def invite_to(stage: str) -> str | None:
+            is_asked = may_invite and stage in ASKED
+            return localised("/desk/invitations", request, battery=battery, stage=stage) if is_asked else None
+
+        return invite_to
+
     def _whole_digest(self, battery: BatteryId, reader: Reader, start: str, index: int) -> str:
         viewed = self.source.view(battery, reader)
         proofs = () if viewed is None else viewed.proofs
@@ -224,6 +236,7 @@ class PassportPages:
             verdict=localised(f"{path}/verdict", request) if self.has_verdicts else None,
             words=f"/verify/words?lang={choose_language(request)}",
             give=localised("/desk/links", request, battery=battery) if self._is_at_owners_desk(viewed) else None,
+            invite_to=self._invitations_of(request, battery, viewed),
             newest=localised(path, request) if excerpt.is_later else None,
         )
         steps, tests = excerpt.steps_cursor, excerpt.attestations_cursor

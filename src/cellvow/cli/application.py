@@ -16,6 +16,7 @@ from cellvow.cli import (
     founding,
     grants,
     handovers,
+    invitations,
     keys,
     lives,
     networks,
@@ -44,7 +45,7 @@ _EXIT_CODES = "\n".join(["\b", "Exit codes:", *(f"  {int(code):>3}  {meaning}" f
 STORY = (
     *("demo", "serve", "doctor", "init", "key", "sign", "battery", "part", "handover", "service", "life"),
     *("dispute", "takeover", "correct"),
-    *("import", "attest", "passport", "verdict", "grant", "bundle", "export", "row", "verify", "witness"),
+    *("import", "attest", "passport", "verdict", "grant", "invite", "bundle", "export", "row", "verify", "witness"),
     *("network", "vote", "publish", "fsck", "archive"),
 )
 """The commands in the order a newcomer meets them."""
@@ -100,6 +101,7 @@ app.add_typer(attestations.app, name="attest")
 add_passport(app)
 add_verdict(app)
 app.add_typer(grants.app, name="grant")
+app.add_typer(invitations.app, name="invite")
 app.add_typer(bundles.app, name="bundle")
 app.add_typer(exports.app, name="export")
 add_verify(app)

@@ -17,6 +17,16 @@ from cellvow.vault.grants import (
     UnknownGrant,
     Use,
 )
+from cellvow.vault.invitations import (
+    INVITATIONS_MAX,
+    Invitation,
+    InvitationOrder,
+    InvitationRefused,
+    Invitations,
+    Invited,
+    UnknownInvitation,
+)
+from cellvow.vault.link_token import TOKEN_LENGTH, is_token
 from cellvow.vault.private_database import Layout, PrivateDatabase
 from cellvow.vault.private_file import (
     FOLDER_MODE,
@@ -51,6 +61,12 @@ __all__ = [
     "GrantRefused",
     "GrantVerdict",
     "Grants",
+    "INVITATIONS_MAX",
+    "Invitation",
+    "InvitationOrder",
+    "InvitationRefused",
+    "Invitations",
+    "Invited",
     "Issued",
     "LASTS_MS_MAX",
     "Layout",
@@ -64,11 +80,14 @@ __all__ = [
     "RecordErased",
     "RecordId",
     "SealedFields",
+    "TOKEN_LENGTH",
     "UnknownGrant",
+    "UnknownInvitation",
     "UnknownRecord",
     "Use",
     "Vault",
     "create_private_file",
+    "is_token",
     "read_private_file",
     "require_private",
 ]

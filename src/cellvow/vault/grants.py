@@ -3,10 +3,8 @@
 Of a link's token only a digest is kept; what the file holds is in docs/reference/vault.md.
 """
 
-import hmac
 import re
 import secrets
-from base64 import urlsafe_b64encode
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -15,22 +13,19 @@ from typing import Any
 
 import apsw
 
-from cellvow.core.primitives.digest import DIGEST_LENGTH, Digest, domain_digest
 from cellvow.core.primitives.errors import Malformed, OperationalError, ensure
 from cellvow.core.primitives.identifier import parse_battery_id
 from cellvow.vault.cipher import RandomBytes
+from cellvow.vault.link_token import digest_token, find_by_token, make_token
 from cellvow.vault.private_database import Layout, PrivateDatabase
 
 GRANT_SCOPES = ("health", "history")
 """What a link can show: values, intervals and curve; the steps of life and all registers."""
-TOKEN_LENGTH = 32
-"""Random bytes in a link: nobody finds one by trying."""
 LASTS_MS_MAX = 366 * 86_400_000
 """The longest a link may last: a year, as passport providers do; the law sets no figure yet."""
 NOTE_LENGTH_MAX = 80
 
 _ID_LENGTH = 6
-_TOKEN_TEXT = re.compile(r"[A-Za-z0-9_-]{43}\Z", re.ASCII)
 _ROUTE = re.compile(r"[a-z][a-z0-9_-]{0,39}\Z")
 _DIGEST_DOMAIN = "cellvow/grant/token/v1"
 _LAYOUT = Layout(
@@ -191,10 +186,13 @@ class Grants:
         """Release the file; the object is not used afterwards."""
         self._database.close()
 
-    def issue(self, order: GrantOrder, now_ms: int) -> Issued:
-        """Make a link; raises `Malformed` for an order that cannot be. Its token is kept nowhere: give it on now."""
+    def issue(self, order: GrantOrder, now_ms: int, token: str | None = None) -> Issued:
+        """Make a link; raises `Malformed` for an order that cannot be. Its token is kept nowhere: give it on now.
+
+        With a `token` made just now for the same bearer, that one opens it too.
+        """
         _require_sound(order, now_ms)
-        token = urlsafe_b64encode(self._random_bytes(TOKEN_LENGTH)).rstrip(b"=").decode("ascii")
+        token = token or make_token(self._random_bytes)
         grant = Grant(
             grant_id=self._random_bytes(_ID_LENGTH).hex(),
             battery=order.battery,
@@ -210,7 +208,7 @@ class Grants:
                 "VALUES(?, ?, ?, ?, ?, ?, ?)",
                 (
                     grant.grant_id,
-                    _digest_of(token),
+                    digest_token(_DIGEST_DOMAIN, token),
                     grant.battery,
                     " ".join(sorted(grant.scope)),
                     grant.note,
@@ -325,19 +323,9 @@ def _require_sound(order: GrantOrder, now_ms: int) -> None:
         raise Malformed(f"a note has at most {NOTE_LENGTH_MAX} printable characters in one line")
 
 
-def _digest_of(token: str) -> Digest:
-    """Of the text: a second spelling of the same bytes is another token."""
-    return domain_digest(_DIGEST_DOMAIN, token.encode("ascii"))
-
-
 def _fetch_by_token(connection: apsw.Connection, token: str) -> Grant | None:
-    is_spelt = _TOKEN_TEXT.match(token) is not None
-    digest = _digest_of(token) if is_spelt else Digest(bytes(DIGEST_LENGTH))
-    row = connection.execute("SELECT * FROM listed WHERE token_digest = ?", (digest,)).fetchone()
-    kept = bytes(DIGEST_LENGTH) if row is None else row[-1]
-    # In constant time, found or not: what the index told by its speed concerns a digest that nobody can choose.
-    is_equal = hmac.compare_digest(kept, digest)
-    return _grant_of(row) if row is not None and is_spelt and is_equal else None
+    row = find_by_token(connection, "SELECT * FROM listed WHERE token_digest = ?", _DIGEST_DOMAIN, token)
+    return None if row is None else _grant_of(row)
 
 
 def _judge(grant: Grant | None, asked: Asked, still_owns: Callable[[str], bool]) -> GrantVerdict:

@@ -19,7 +19,7 @@ from cellvow.workspace.waiting import Waiting
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links")
+DESK_PLACES = ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links", "invitations")
 DESK_ADDRESSES = {
     "desk": DESK,
     "units": f"{DESK}/units",
@@ -29,6 +29,7 @@ DESK_ADDRESSES = {
     "handovers": f"{DESK}/handovers",
     "batteries": f"{DESK}/batteries/new",
     "links": f"{DESK}/links",
+    "invitations": f"{DESK}/invitations",
 }
 WAITING_PLACES = {"offer": f"{DESK}/handovers", "sheet": f"{DESK}/sheets"}
 """Kind of what waits -> where it is dealt with; without an entry that is the page of the unit."""

@@ -6,6 +6,10 @@ from dataclasses import dataclass
 BUNDLE_SUFFIX = ".cvb"
 
 
+def _no_invitation(stage: str) -> None:  # noqa: ARG001 - for whoever has nobody to invite
+    return None
+
+
 def _no_bundle(statement: str, index: int) -> None:  # noqa: ARG001 - for a page that stands alone
     return None
 
@@ -20,8 +24,8 @@ class PageLinks:
     `witness_note` names what is to be said of the witnesses (`note.NAME` in the catalogues: `one_demo` when one
     demonstration started them all). `short` is the address of the battery's short code, `verdict` that of its verdict,
     `words` that of the words in which a check in the browser is told; without `words` the page has no script.
-    `give` is where the owner lets others look; `newest`, `earlier_steps` and `more_attestations` turn the pages of a
-    long passport.
+    `give` is where the owner lets others look, `invite_to(stage)` where he invites somebody to record a missing stage;
+    `newest`, `earlier_steps` and `more_attestations` turn the pages of a long passport.
     """
 
     digital_link: str | None = None
@@ -33,6 +37,7 @@ class PageLinks:
     verdict: str | None = None
     words: str | None = None
     give: str | None = None
+    invite_to: Callable[[str], str | None] = _no_invitation
     newest: str | None = None
     earlier_steps: str | None = None
     more_attestations: str | None = None

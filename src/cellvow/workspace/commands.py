@@ -160,18 +160,18 @@ def recount(session: LedgerSession, workspace: Workspace) -> dict[str, int]:
     return floors
 
 
-def enrol(
-    session: LedgerSession,
+def make_enrolment(
     workspace: Workspace,
+    chain_id: str,
     key_name: str | None = None,
     scope: Sequence[str] = ALL_SCOPE,
     valid_until_ms: int | None = None,
-) -> Receipted:
-    """Register one of the workspace's keys as operational, signed by its root key."""
-    key, chain_id = workspace.key(key_name), session.engine.head.chain_id
+) -> RegisterKey:
+    """The order to register one of the workspace's keys as operational, with the proof that it is there."""
+    key = workspace.key(key_name)
     public_key = key.public_key.hex()
     possession = key.sign(possession_bytes(chain_id, workspace.organisation, public_key))
-    message = RegisterKey(
+    return RegisterKey(
         organisation=workspace.organisation,
         public_key=public_key,
         kind="operational",
@@ -180,6 +180,17 @@ def enrol(
         valid_until_ms=valid_until_ms,
         possession=possession.hex(),
     )
+
+
+def enrol(
+    session: LedgerSession,
+    workspace: Workspace,
+    key_name: str | None = None,
+    scope: Sequence[str] = ALL_SCOPE,
+    valid_until_ms: int | None = None,
+) -> Receipted:
+    """Register one of the workspace's keys as operational, signed by its root key."""
+    message = make_enrolment(workspace, session.engine.head.chain_id, key_name, scope, valid_until_ms)
     return submit_message(session, workspace, message, workspace.root_key)
 
 

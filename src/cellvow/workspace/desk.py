@@ -24,6 +24,7 @@ from cellvow.workspace.desk_records import DeskRecords, ImportRecord
 from cellvow.workspace.desk_signing import Signer
 from cellvow.workspace.desk_units import Units
 from cellvow.workspace.export_package import Wish, make_package
+from cellvow.workspace.inviting import Inviting
 from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
 from cellvow.workspace.passports import PassportReader
@@ -102,6 +103,7 @@ class Desk:
         ]
         """What waits is gathered from these: whoever knows of another kind adds a source."""
         self.exchange = Exchange(workspace, self.write, clock)
+        self.inviting = Inviting(workspace, reader, clock)
         self.signer = Signer(workspace, self._records, self.write)
 
     def close(self) -> None:

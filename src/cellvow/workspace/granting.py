@@ -26,9 +26,12 @@ def find_owner(store: LedgerStore, battery: str) -> str | None:
     return derive_registered(store.get, OWNERSHIP, battery).organisation
 
 
-def issue_grant(workspace: Workspace, home: NodeHome, order: GrantOrder, moment_ms: int) -> Issued:
+def issue_grant(
+    workspace: Workspace, home: NodeHome, order: GrantOrder, moment_ms: int, token: str | None = None
+) -> Issued:
     """A purchaser link to a battery that this organisation owns now: title, not custody, decides who may show it.
 
+    It opens by a new token, or by one made for the same bearer.
     Raises `Rejected` for an unknown battery, `OperationalError` where another owns it, `Malformed` for a bad order.
     """
     store = home.open_reader()
@@ -43,7 +46,7 @@ def issue_grant(workspace: Workspace, home: NodeHome, order: GrantOrder, moment_
             f"{order.battery} is owned by {owner}, not by {workspace.organisation}: only the owner gives links to it. "
             "If it was sold to you, accept the hand-over of ownership first"
         )
-    return workspace.grants.issue(order, moment_ms)
+    return workspace.grants.issue(order, moment_ms, token)
 
 
 def use_grant(workspace: Workspace, store: LedgerStore, token: str, asked: Asked) -> Grant:

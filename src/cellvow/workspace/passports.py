@@ -112,6 +112,11 @@ class PassportReader:
         proofs = frozenset(place for one, place in places if place in named and may_take_bundle(one.message, reader))
         return Viewed(passport, proofs)
 
+    def recorded(self, battery: str) -> list[Recorded]:
+        """The accepted messages about a battery and its model, in the order of the log, with who signed each."""
+        with _Reading(self) as (store, timeline):
+            return _recorded(store, timeline, battery)
+
     def passport(self, battery: str, who: Audience | Reader) -> Passport | None:
         """The passport of `view`."""
         viewed = self.view(battery, who)

@@ -31,7 +31,7 @@ from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.identifier import parse_organisation_id
 from cellvow.node.home import GENESIS_FILE, NodeHome
-from cellvow.vault import Grants, Vault
+from cellvow.vault import Grants, Invitations, Vault
 from cellvow.workspace.keystore import Keystore, SigningKey
 from cellvow.workspace.sequences import Sequences
 from cellvow.workspace.settings import ROOT_KEY, WORKING_KEY, Settings, read_settings, write_settings
@@ -40,6 +40,8 @@ MEMBER_FILE = "member.json"
 VAULT_FILE, SEQUENCES_FILE = "vault.db", "sequences.db"
 GRANTS_FILE = "grants.db"
 """Made when links are first used: where there is none, none was ever given, and lost links open nothing."""
+INVITATIONS_FILE = "invitations.db"
+"""Likewise."""
 _REMEDIES = {
     VAULT_FILE: "restore it from a backup; without it what was sealed can no longer be shown",
     SEQUENCES_FILE: "restore it from a backup, or run `cellvow key recount`",
@@ -71,6 +73,7 @@ class Workspace:
         self.sequences = Sequences.open(folder / SEQUENCES_FILE)
         self.vault = Vault.open(folder / VAULT_FILE, self.keystore.vault_key())
         self._grants: Grants | None = None
+        self._invitations: Invitations | None = None
         self._grants_guard = threading.Lock()
 
     @classmethod
@@ -129,6 +132,22 @@ class Workspace:
             if self._grants is None:
                 self._grants = Grants.open(self.folder / GRANTS_FILE)
             return self._grants
+
+    @property
+    def invitations(self) -> Invitations:
+        """Whom this organisation has asked for a record; the file is opened, or made, with the first use."""
+        with self._grants_guard:
+            if self._invitations is None:
+                self._invitations = Invitations.open(self.folder / INVITATIONS_FILE)
+            return self._invitations
+
+    def expect(self, chain_id: str) -> None:
+        """Sign for this ledger from now on, without its node in reach; raises `OperationalError` for another one."""
+        known = self.settings.chain
+        if known not in (None, chain_id):
+            raise OperationalError(f"{self.folder} signs for the ledger {known}, not for {chain_id}")
+        write_settings(self.folder, replace(self.settings, chain=chain_id))
+        self.settings = read_settings(self.folder)
 
     def join(self, ledger: Path) -> None:
         """Submit to the node in this folder from now on."""
@@ -204,6 +223,8 @@ class Workspace:
         with self._grants_guard:
             if self._grants is not None:
                 self._grants.close()
+            if self._invitations is not None:
+                self._invitations.close()
         self.vault.close()
         self.sequences.close()
 

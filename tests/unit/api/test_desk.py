@@ -31,6 +31,7 @@ PAGES = (
     "/desk/handovers",
     "/desk/batteries/new",
     "/desk/links",
+    "/desk/invitations",
 )
 PACKAGE = f"/desk/exports/{BATTERY}/package.cvx"
 HOSTILE_NAMES = (

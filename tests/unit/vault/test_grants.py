@@ -25,7 +25,7 @@ from cellvow.vault import (
     Issued,
     LogCounts,
     UnknownGrant,
-    grants,
+    link_token,
 )
 from tests.unit.vault.traces import traces
 
@@ -207,7 +207,7 @@ def test_tokens_are_compared_in_constant_time_found_or_not(file: Grants, monkeyp
         return hmac.compare_digest(kept, shown)
 
     issued = file.issue(order(), NOW)
-    monkeypatch.setattr(grants, "hmac", type("Hmac", (), {"compare_digest": staticmethod(compare)}))
+    monkeypatch.setattr(link_token, "hmac", type("Hmac", (), {"compare_digest": staticmethod(compare)}))
     file.open_grant(issued.token, asked(), owned)
     refusal(file, "A" * 43, asked())
     refusal(file, "no token", asked())
@@ -219,7 +219,7 @@ def test_tokens_are_compared_in_constant_time_found_or_not(file: Grants, monkeyp
 def test_control_a_comparison_that_fails_opens_nothing(file: Grants, monkeypatch: pytest.MonkeyPatch) -> None:
     """What the index found is not enough."""
     issued = file.issue(order(), NOW)
-    monkeypatch.setattr(grants, "hmac", type("Hmac", (), {"compare_digest": staticmethod(lambda *_: False)}))
+    monkeypatch.setattr(link_token, "hmac", type("Hmac", (), {"compare_digest": staticmethod(lambda *_: False)}))
 
     assert GrantVerdict.UNKNOWN is refusal(file, issued.token, asked()).verdict
 
