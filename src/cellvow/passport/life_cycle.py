@@ -28,12 +28,13 @@ ORIGINS, ENDS = "origin/", "end/"
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """A unit at the other end of a second life: by which operation, of which organisation, when."""
+    """A unit at the other end of a second life: by which operation, of which organisation, when, in which statement."""
 
     battery: str
     operation: str
     organisation: str
     begun_ms: int
+    source: Provenance
 
 
 @dataclass(frozen=True, slots=True)
@@ -171,7 +172,7 @@ def derive_diverted(read: Read, origins: Iterable[bytes], ends: Iterable[bytes])
 
 
 def _kin(battery: str, origin: OriginRecord) -> Kin:
-    return Kin(battery, origin.operation, origin.organisation, origin.begun_ms)
+    return Kin(battery, origin.operation, origin.organisation, origin.begun_ms, origin.provenance)
 
 
 def _voiding(value: bytes) -> Voiding:

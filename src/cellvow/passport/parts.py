@@ -23,7 +23,7 @@ from cellvow.core.contracts.part import (
     part_key,
 )
 from cellvow.core.protocol.transition import Find, Read
-from cellvow.passport.derivation import Recorded
+from cellvow.passport.recorded import Recorded
 
 SHOWN_MAX = 2_000
 """Parts of one tree that are shown: a pack of some thousand cells is told as cut."""
@@ -102,7 +102,7 @@ def derive_tree(read: Read, find_keys: Find, battery: str, most: int = SHOWN_MAX
 
 def derive_part_history(recorded: Iterable[Recorded]) -> tuple[PartChange, ...]:
     """Every change of parts among accepted messages, in their order: those about a unit are those of its whole tree."""
-    return tuple(change for one in recorded for change in _changes(one))
+    return tuple(change for one in recorded if not one.is_claim for change in _changes(one))
 
 
 def flatten_tree(parts: Sequence[Part], depth: int = 0) -> Iterator[tuple[int, Part]]:

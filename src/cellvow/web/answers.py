@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 from cellvow.core.contracts.register import RESPONSIBILITY
 from cellvow.core.primitives.quantity import CLASSES, UNITS
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Attested, Fact, Measured, Passport, Register, Source
 from cellvow.web.excerpt import order_attestations
 from cellvow.web.links import PageLinks
@@ -180,15 +181,6 @@ def choose_bundle(passport: Passport, links: PageLinks) -> BundleChoice | None:
 def has_members_only(passport: Passport, links: PageLinks) -> bool:
     """Whether the page shows a fact whose statement this reader may not take away."""
     return any(links.bundle_of(source.statement, source.index) is None for source in list_sources(passport))
-
-
-def list_sources(passport: Passport) -> list[Source]:
-    """Who signed what the page shows, once for each fact."""
-    sources = [fact.source for fact in (*passport.model, *passport.identity)]
-    sources += [register.source for register in passport.registers]
-    sources += [attested.source for attested in passport.attestations]
-    sources += [] if passport.ended is None else [passport.ended.source]
-    return sources + [step.source for step in passport.life]
 
 
 def _rank(word: str, order: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from cellvow.core.primitives.errors import ensure
 from cellvow.core.primitives.identifier import BatteryId
 from cellvow.passport.digital_link import draw_qr
 from cellvow.passport.short_code import derive_short_code, write_short_code
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Fact, LifeStep, Passport
 from cellvow.web import answers
 from cellvow.web.catalogue import LOCALES, clean_foreign, isolate_foreign, parameters_of, term_key
@@ -62,7 +63,7 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks,
 
 def passport_document(excerpt: Excerpt, links: PageLinks) -> dict[str, Json]:
     """The same content for programs: the view field by field, where its proofs lie, where it goes on."""
-    sources = {(source.statement, source.index) for source in answers.list_sources(excerpt.shown)}
+    sources = {(source.statement, source.index) for source in list_sources(excerpt.shown)}
     bundles: list[Json] = []
     for statement, index in sorted(sources):
         address = links.bundle_of(statement, index)

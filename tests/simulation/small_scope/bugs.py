@@ -7,7 +7,6 @@ from dataclasses import replace
 from typing import Any
 
 import msgspec
-from cellvow.core.contracts.part import InstallPart
 
 from cellvow.core.contracts.attestation import IssueAttestation
 from cellvow.core.contracts.battery import BatteryRecord, RegisterBattery, battery_key
@@ -15,6 +14,7 @@ from cellvow.core.contracts.contract import Context, Handler, Message, decode_re
 from cellvow.core.contracts.custody import AcceptHandover, OfferHandover, OfferRecord, offer_key
 from cellvow.core.contracts.dispute import DecideDispute
 from cellvow.core.contracts.dispute_file import unit_disputes_key
+from cellvow.core.contracts.part import InstallPart
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.protocol.ruleset import NEWEST, Ruleset, get_ruleset
 from tests.simulation.small_scope.scope import AUTHORITY
