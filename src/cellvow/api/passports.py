@@ -218,6 +218,7 @@ class PassportPages:
             digital_link=None if origin is None else encode_digital_link(battery, origin),
             bundle_of=bundle_addresses(battery, viewed),
             home=localised("/", request),
+            passport_of=lambda other: localised(f"/{other}", request),
             languages=language_links(path, before=before, after=after),
             witness_note=self.witness_note,
             short=short if origin is None else f"{origin}{short}",

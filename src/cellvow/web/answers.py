@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from cellvow.core.contracts.register import RESPONSIBILITY
 from cellvow.core.primitives.quantity import CLASSES, UNITS
 from cellvow.passport.sources import list_sources
-from cellvow.passport.view import Attested, Fact, Measured, Passport, Register, Source
+from cellvow.passport.view import Attested, DisputeSeen, Fact, Measured, Parts, Passport, Register, Source
 from cellvow.web.excerpt import order_attestations
 from cellvow.web.links import PageLinks
 from cellvow.web.vocabulary import CURVE_QUANTITY
@@ -20,6 +20,9 @@ QUANTITY_ORDER = (HEALTH, *(name for name in UNITS if name.startswith(HEALTH)), 
 """How good a battery still is, first as people ask it."""
 STEPS_OPEN_MAX = 30
 """Steps of a life shown at once; earlier ones are folded away."""
+
+DISPUTES_OPEN_SHOWN = 2
+"""Open disputes told one by one; of more, how many there are."""
 
 _ACCEPTED = "HandoverAccepted"
 
@@ -76,6 +79,26 @@ def came_by_handover(passport: Passport, register: Register) -> bool:
     return any(
         step.event == _ACCEPTED and (step.source.statement, step.source.index) == place for step in passport.life
     )
+
+
+def open_disputes(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """The disputes to warn of: by which it is in doubt what unit this is come first."""
+    return tuple(sorted((one for one in passport.disputes if one.is_open), key=lambda one: not one.is_of_identity))
+
+
+def ended_disputes(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """The disputes that are over."""
+    return tuple(one for one in passport.disputes if not one.is_open)
+
+
+def is_held(passport: Passport, register: str) -> bool:
+    """Whether an open dispute holds a register still."""
+    return any(register in one.holds for one in passport.disputes if one.is_open)
+
+
+def direct_parts(parts: Parts) -> int:
+    """How many of the parts that are listed are direct ones."""
+    return sum(part.depth == 0 for part in parts.parts)
 
 
 def order_registers(passport: Passport) -> tuple[Register, ...]:

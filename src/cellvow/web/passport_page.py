@@ -17,6 +17,7 @@ from cellvow.web.curve import draw_curve
 from cellvow.web.excerpt import Excerpt, whole_excerpt
 from cellvow.web.links import PageLinks, bundle_file_name
 from cellvow.web.rendering import PLAIN, Look, render_page
+from cellvow.web.unit_sentences import tell_use
 from cellvow.web.vocabulary import EVENTS
 from cellvow.web.wording import Wording
 
@@ -57,6 +58,7 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks,
         fact_value=lambda fact, value: _fact_value(fact, value, wording),
         tell=lambda attested: tell_conditions(answers.known_values(attested), wording),
         sentence=lambda step: _sentence(step, wording),
+        use_sentence=lambda fact: tell_use(fact, wording),
         roles=lambda names: Markup(", ").join(catalogue.term("role", one) for one in names),
     )
 

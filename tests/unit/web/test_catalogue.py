@@ -140,6 +140,7 @@ def test_every_event_of_a_battery_has_a_sentence() -> None:
     for path in CONTRACTS.glob("*.py"):
         text = path.read_text(encoding="utf-8")
         recorded |= set(re.findall(r'"type": "(\w+)"', text)) | set(re.findall(r'"(\w+Issued)"', text))
+        recorded |= set(re.findall(r'dispute_event\("(\w+)"', text))
 
     assert set(EVENTS) == recorded - NOT_ABOUT_A_BATTERY
 
