@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cellvow.passport.coverage import Signed, derive_coverage
 from cellvow.passport.view import (
     Anchoring,
     Attested,
@@ -360,6 +361,9 @@ FULL = replace(
     relatives=RELATIVES,
     use=USE,
     parts=PARTS,
+    coverage=derive_coverage(
+        [Signed(kind, BIRTH) for kind in ("RegisterBattery", "IssueAttestation", "InstallPart", "RecordWork")]
+    ),
 )
 """Everything that can be on a page at once."""
 SUCCEEDED = replace(OWNER, ended=Ended("succeeded", BEGUN), relatives=BECAME)
@@ -477,6 +481,8 @@ def links_for(passport: Passport) -> PageLinks:
         digital_link=DIGITAL_LINK,
         bundle_of=bundle_of,
         passport_of=lambda battery: f"/{battery}",
+        all_tests=f"/{BATTERY}?see=tests",
+        all_parts=f"/{BATTERY}?see=parts",
         home="/",
         languages=(("en", "?lang=en"), ("de", "?lang=de"), ("pt_BR", "?lang=pt_BR")),
         witness_note="one_demo",

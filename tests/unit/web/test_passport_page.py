@@ -91,7 +91,7 @@ def test_a_stranger_reads_the_answers_in_the_order_of_his_questions() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Nothing is recorded. No incident is reported and nobody has assessed it: this page cannot tell you that it is safe",
+        "Nothing is recorded. No incident is reported and nobody has assessed it: this page cannot tell you",
         "Status of the battery: original (first life)",
         "Answers for it: Secondlife (invented) since 15 November 2026, signed by both sides",
         "Yes: 1 certificate is in force.",
