@@ -162,9 +162,9 @@ def _registers(ledger: Ledger, battery: str, names: Sequence[str]) -> tuple[Regi
     shown = []
     for name in names:
         record = derive_registered(ledger.read, name, battery)
-        source = ledger.source(record.provenance)
-        holder = record.organisation
-        shown.append(Register(name, holder, ledger.name(holder), record.since_ms, source))
+        said, holder = ledger.get(record.provenance), record.organisation
+        source = ledger.source_of(said)
+        shown.append(Register(name, holder, ledger.name(holder), record.since_ms, source, said.event))
     return tuple(shown)
 
 

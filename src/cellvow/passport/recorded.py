@@ -58,20 +58,28 @@ class Ledger:
         """The messages that did what they say."""
         return [one for one in self.recorded if not one.is_claim]
 
-    def source(self, provenance: Provenance) -> Source:
-        """Who signed what a record stems from."""
-        found = self.find_source(provenance)
-        if found is None:
-            fail(f"a record stems from statement {provenance.statement}, which is not among those about it")
-        return found
-
-    def find_source(self, provenance: Provenance | None) -> Source | None:
-        """The same, or None where it was not said of this battery."""
+    def find(self, provenance: Provenance | None) -> Recorded | None:
+        """The message that a record stems from, or None where it was not said of this battery."""
         if provenance is None:
             return None
         place = (provenance.statement, provenance.index)
         known = (*self.recorded, *self.around)
-        found = next((one for one in known if (one.statement, one.index) == place), None)
+        return next((one for one in known if (one.statement, one.index) == place), None)
+
+    def get(self, provenance: Provenance) -> Recorded:
+        """The message that a record stems from, which is one of those about the battery."""
+        found = self.find(provenance)
+        if found is None:
+            fail(f"a record stems from statement {provenance.statement}, which is not among those about it")
+        return found
+
+    def source(self, provenance: Provenance) -> Source:
+        """Who signed what a record stems from."""
+        return self.source_of(self.get(provenance))
+
+    def find_source(self, provenance: Provenance | None) -> Source | None:
+        """The same, or None where it was not said of this battery."""
+        found = self.find(provenance)
         return None if found is None else self.source_of(found)
 
     def source_of(self, recorded: Recorded) -> Source:

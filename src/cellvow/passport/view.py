@@ -131,13 +131,14 @@ class Attested:
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Who stands in a register (custody, ownership, responsibility) since when."""
+    """Who stands in a register (custody, ownership, responsibility) since when; `came_by` is the event that put him."""
 
     register: str
     organisation: str
     name: str
     since_ms: int
     source: Source
+    came_by: str
 
 
 @dataclass(frozen=True, slots=True)

@@ -25,6 +25,13 @@ DISPUTES_OPEN_SHOWN = 2
 """Open disputes told one by one; of more, how many there are."""
 
 _ACCEPTED = "HandoverAccepted"
+_HELD_BY = {
+    _ACCEPTED: "who.both",
+    "DisputeDecided": "who.decided",
+    "DisputeSettled": "who.settled",
+    "TakeoverCompleted": "who.taken_over",
+}
+"""Everything else - a birth, a part that came out - is one organisation's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,20 +77,30 @@ def group_facts(passport: Passport) -> tuple[FactGroup, ...]:
     return tuple(FactGroup(tuple(facts), facts[0].source) for facts in groups.values())
 
 
-def came_by_handover(passport: Passport, register: Register) -> bool:
-    """Whether both sides signed for the holder of a register: whoever is not the maker can only have accepted it."""
-    maker = find_fact(passport, MAKER)
-    if maker is not None and maker.source.organisation != register.organisation:
-        return True
-    place = (register.source.statement, register.source.index)
-    return any(
-        step.event == _ACCEPTED and (step.source.statement, step.source.index) == place for step in passport.life
-    )
+def came_by_handover(register: Register) -> bool:
+    """Whether giver and taker signed that the holder of a register stands in it."""
+    return register.came_by == _ACCEPTED
 
 
-def open_disputes(passport: Passport) -> tuple[DisputeSeen, ...]:
-    """The disputes to warn of: by which it is in doubt what unit this is come first."""
-    return tuple(sorted((one for one in passport.disputes if one.is_open), key=lambda one: not one.is_of_identity))
+def how_held(register: Register) -> str:
+    """The text that says who stands in a register, since when, and by whose word."""
+    return _HELD_BY.get(register.came_by, "who.one")
+
+
+def contested(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """What to warn of before all else: open claims against the record; where the unit itself is in doubt, first."""
+    found = (one for one in passport.disputes if one.is_open and (one.is_claim or one.is_of_identity))
+    return tuple(sorted(found, key=lambda one: not one.is_of_identity))
+
+
+def disputed(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """The other open disputes: between members, about what the registers say or the rules do not."""
+    return tuple(one for one in passport.disputes if one.is_open and not (one.is_claim or one.is_of_identity))
+
+
+def is_alarming(passport: Passport) -> bool:
+    """Whether the safety state is one to warn of."""
+    return passport.safety is not None and passport.safety.state != "safe"
 
 
 def ended_disputes(passport: Passport) -> tuple[DisputeSeen, ...]:

@@ -9,9 +9,9 @@ STEPS_MAX = 8
 """Steps of a life on one page."""
 ATTESTATIONS_MAX = 2
 """Attestations on one page: with their values they are the heaviest part of it."""
-STEPS_MAX_BESIDE = 6
+STEPS_MAX_BESIDE = 5
 """The same on the page of a unit of which more is told than a life and tests."""
-PARTS_MAX = 8
+PARTS_MAX = 6
 """Parts listed on the first page; a page of their own has all that the view holds."""
 SECTIONS = ("tests", "parts")
 """What can be asked for as a page of its own (`?see=`)."""

@@ -161,7 +161,8 @@ ANCHORING = Anchoring("cellvow-example", "log.example/passports", 12, ("witness.
 
 def registers(*names: str) -> tuple[Register, ...]:
     """The buyer in the named registers since the hand-over."""
-    return tuple(Register(name, "secondlife", "Secondlife (invented)", ACCEPTED.time_ms, ACCEPTED) for name in names)
+    holder = ("secondlife", "Secondlife (invented)", ACCEPTED.time_ms, ACCEPTED, "HandoverAccepted")
+    return tuple(Register(name, *holder) for name in names)
 
 
 STRANGER = Passport(
@@ -195,7 +196,7 @@ NEWBORN = replace(
     OWNER,
     identity=(Fact("maker", "Nordpack (invented)", None, BIRTH), Fact("manufactured_on", "2026-11-23", None, BIRTH)),
     registers=tuple(
-        Register(name, "nordpack", "Nordpack (invented)", BIRTH.time_ms, BIRTH)
+        Register(name, "nordpack", "Nordpack (invented)", BIRTH.time_ms, BIRTH, "BatteryRegistered")
         for name in ("custody", "ownership", "responsibility")
     ),
     attestations=(),
@@ -392,7 +393,7 @@ HOSTILE_PASSPORT = Passport(
         Fact(HOSTILE, 7, HOSTILE, hostile_source(2)),
     ),
     registers=tuple(
-        Register(name, HOSTILE, HOSTILE, NOON_MS, hostile_source(3)) for name in ("responsibility", HOSTILE)
+        Register(name, HOSTILE, HOSTILE, NOON_MS, hostile_source(3), HOSTILE) for name in ("responsibility", HOSTILE)
     ),
     attestations=tuple(
         Attested(
