@@ -172,7 +172,7 @@ def _issued(ledger: Ledger) -> list[tuple[str, str]]:
     """(organisation, reference) of every attestation ever issued about the battery, in order."""
     return [
         (recorded.organisation, recorded.message.reference)
-        for recorded in ledger.effective
+        for recorded in ledger.recorded
         if isinstance(recorded.message, IssueAttestation)
     ]
 
@@ -269,7 +269,7 @@ def _point(value: Json) -> tuple[int, int]:
 def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
     corrected = {
         (recorded.message.corrects.statement, recorded.message.corrects.index)
-        for recorded in ledger.effective
+        for recorded in ledger.recorded
         if isinstance(recorded.message, CorrectStatement)
     }
     steps = [
@@ -286,8 +286,8 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
 
 
 def _coverage(ledger: Ledger) -> Coverage:
-    signed = [Signed(type(one.message).__name__, ledger.source_of(one)) for one in ledger.effective]
-    is_successor = not any(isinstance(one.message, RegisterBattery) for one in ledger.effective)
+    signed = [Signed(type(one.message).__name__, ledger.source_of(one)) for one in ledger.recorded]
+    is_successor = not any(isinstance(one.message, RegisterBattery) for one in ledger.recorded)
     return derive_coverage(signed, is_successor=is_successor)
 
 

@@ -102,7 +102,7 @@ def derive_tree(read: Read, find_keys: Find, battery: str, most: int = SHOWN_MAX
 
 def derive_part_history(recorded: Iterable[Recorded]) -> tuple[PartChange, ...]:
     """Every change of parts among accepted messages, in their order: those about a unit are those of its whole tree."""
-    return tuple(change for one in recorded if not one.is_claim for change in _changes(one))
+    return tuple(change for one in recorded for change in _changes(one))
 
 
 def flatten_tree(parts: Sequence[Part], depth: int = 0) -> Iterator[tuple[int, Part]]:

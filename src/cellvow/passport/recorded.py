@@ -4,15 +4,12 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cellvow.core.contracts.contract import Message, Provenance
-from cellvow.core.contracts.dispute import OpenDispute
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.errors import fail
 from cellvow.core.protocol.transition import Find, Read
 from cellvow.passport.view import Anchoring, Source
-
-_OPENED = "DisputeOpened"
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,11 +25,6 @@ class Recorded:
     height: int
     time_ms: int
     leaf: int
-
-    @property
-    def is_claim(self) -> bool:
-        """Whether the registers deny what it says: it opened a dispute, and nothing that it ordered has happened."""
-        return self.event == _OPENED and not isinstance(self.message, OpenDispute)
 
 
 def _no_keys(_prefix: str) -> Iterable[str]:
@@ -52,11 +44,6 @@ class Ledger:
     anchoring: Anchoring
     around: Sequence[Recorded] = ()
     find_keys: Find = _no_keys
-
-    @property
-    def effective(self) -> list[Recorded]:
-        """The messages that did what they say."""
-        return [one for one in self.recorded if not one.is_claim]
 
     def find(self, provenance: Provenance | None) -> Recorded | None:
         """The message that a record stems from, or None where it was not said of this battery."""

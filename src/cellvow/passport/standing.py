@@ -54,7 +54,7 @@ def _source_of_state(ledger: Ledger, record: SafetyRecord, organisation: str) ->
     """The first word of its organisation from which on the state stands."""
     said = (
         one
-        for one in ledger.effective
+        for one in ledger.recorded
         if one.event in (_ASSESSED, _REPORTED)
         and one.message.subject == record.battery
         and one.organisation == organisation
@@ -67,7 +67,7 @@ def _source_of_state(ledger: Ledger, record: SafetyRecord, organisation: str) ->
 def _source_of_report(ledger: Ledger, battery: str, organisation: str, reference: str) -> Source:
     found = next(
         one
-        for one in ledger.effective
+        for one in ledger.recorded
         if one.event == _REPORTED
         and one.message.subject == battery
         and (one.organisation, getattr(one.message, "reference", None)) == (organisation, reference)

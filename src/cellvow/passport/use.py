@@ -119,7 +119,7 @@ def _grade(ledger: Ledger, unit: BatteryRecord, now_ms: int) -> Iterator[UseFact
 
 def _documents(ledger: Ledger, reader: Reader) -> Iterator[UseFact]:
     """The newest version of each document about the unit or its model that this reader is told of."""
-    published = [(one.organisation, one.message) for one in ledger.effective]
+    published = [(one.organisation, one.message) for one in ledger.recorded]
     names = [(by, message.reference) for by, message in published if isinstance(message, PublishDocument)]
     found = [_read(ledger, DocumentRecord, document_key(*name)) for name in dict.fromkeys(names)]
     shown = [one for one in found if one is not None and sees_document(reader, one.roles)]

@@ -39,7 +39,7 @@ def tombstone_document(passport: Passport, links: PageLinks) -> dict[str, Json]:
         "bundle": links.bundle_of(ended.source.statement, ended.source.index),
         "successors": [one.battery for one in passport.relatives.successors],
         "successors_all": passport.relatives.successors_all,
-        "disputes": msgspec.to_builtins(passport.disputes),
+        "disputes": [msgspec.to_builtins(one) for one in passport.disputes],
     }
 
 
