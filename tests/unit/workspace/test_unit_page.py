@@ -18,11 +18,14 @@ from tests.unit.web.page_reading import Page, shape_faults
 from tests.unit.workspace.unit_life import (
     DEAD,
     HEIR,
+    PARTS,
     READERS,
+    THIRD,
     UNIT,
     Lives,
     assess,
     found,
+    quarrel,
     recycle,
     succeed,
     use,
@@ -33,8 +36,6 @@ if TYPE_CHECKING:
 
     from cellvow.workspace.passports import Viewed
 
-PARTIES = ("Rival (invented)", "Maker (invented)")
-
 
 class Told:
     """What every reader was shown at each stage of the story, told once."""
@@ -43,10 +44,13 @@ class Told:
         self.views: dict[tuple[str, str, str], Viewed] = {}
         for stage, happen in (("used", use), ("assessed", assess), ("succeeded", succeed), ("recycled", recycle)):
             happen(lives)
-            units = (UNIT, DEAD) if stage in ("used", "assessed") else (UNIT, DEAD, HEIR)
-            for unit in units:
+            for unit in (UNIT, DEAD) if stage in ("used", "assessed") else (UNIT, DEAD, HEIR):
                 for name, reader in READERS.items():
                     self.views[stage, unit, name] = lives.view(unit, reader)
+        quarrel(lives)
+        for unit in (THIRD, PARTS[0], PARTS[1]):
+            for name, reader in READERS.items():
+                self.views["quarrel", unit, name] = lives.view(unit, reader)
 
     def passport(self, stage: str, reader: str, unit: str = UNIT) -> Passport:
         """The passport as it stood."""
@@ -249,3 +253,30 @@ def test_the_terminal_tells_the_same(told: Told, reader: str) -> None:
     assert [sentence in text for sentence in USED] == [reader != "stranger"] * len(USED)
     succeeded = describe_passport(told.passport("succeeded", reader, HEIR))
     assert f"    {UNIT}, repurposed (Reuser (invented), 23 December 2026)" in succeeded
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_disputed_register_says_so_and_so_does_a_notice(told: Told, reader: str) -> None:
+    """One named party or an open dispute: who reads of the register reads that it is held, and what is announced."""
+    text = told.text("quarrel", reader, THIRD)
+    knows = reader != "stranger"
+
+    assert "Disputed. Who owns it is disputed. Open since 23 December 2026." in text
+    assert "Take-over announced. Since 23 December 2026 another operator has wanted to answer for it" in text
+    assert ("Owns it: Maker (invented) since 23 December 2026 held still by an open dispute" in text) is knows
+    assert ("Maker (invented) (D-1) against Rival (invented). Positions stated: 1" in text) is knows
+    assert ("Recycler (invented) takes it over from Maker (invented)" in text) is knows
+    assert "signed by both sides" not in text
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_parts_are_listed_in_their_places_with_what_came_out(told: Told, reader: str) -> None:
+    """By position as people count, linked to their own passports; a part says what it is in, while it is."""
+    page, part, gone = (told.page("quarrel", reader, unit) for unit in (THIRD, PARTS[0], PARTS[1]))
+    text, knows = " ".join(page.text.split()), reader != "stranger"
+
+    assert ("2 parts in it now CELL-3, slot 2 CELL-1, slot 10" in text) is knows
+    assert ("CELL-2 came out (replaced), in its place: CELL-3 Maker (invented)" in text) is knows
+    assert (f"/{PARTS[0]}" in {one.attributes.get("href") for one in page.all("a")}) is knows
+    assert ("It is built into PACK-0003" in " ".join(part.text.split())) is knows
+    assert "It is built into" not in gone.text

@@ -10,15 +10,16 @@ from msgspec.structs import replace
 from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.genesis import Accreditation, Genesis
+from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.home import LedgerSession, NodeHome
 from cellvow.passport.view import OWNER, PUBLIC, Audience, Passport, Reader, Scope
 from cellvow.workspace import clock, commands
-from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.workspace.passports import PassportReader, Viewed
 from cellvow.workspace.second_life import SecondLife, Share, begin_second_life, declare_waste, record_recycling
 from cellvow.workspace.workspace import Workspace
 from tests import messages
+from tests.disputing import notice, opening
 
 if TYPE_CHECKING:
     from pathlib import Path
@@ -30,6 +31,9 @@ START_MS = 1_798_000_000_000
 HISTORY = Reader(Audience.PURCHASER, frozenset({Scope.HISTORY}))
 READERS = {"stranger": PUBLIC, "purchaser": HISTORY, "owner": OWNER}
 UNIT, DEAD = messages.BATTERY, messages.OTHER_BATTERY
+THIRD = f"01/{messages.GTIN}/21/PACK-0003"
+PART_GTIN = "04012345123463"
+PARTS = tuple(f"01/{PART_GTIN}/21/CELL-{number}" for number in (1, 2, 3))
 HEIR = f"01/{messages.OTHER_GTIN}/21/SECOND-0001"
 ROLES = {
     "lab": ("laboratory",),
@@ -154,4 +158,18 @@ def recycle(lives: Lives) -> None:
         record_recycling(session, lives.workspaces["recycler"], DEAD, "Hall 7", "4.1 kg of nickel")
         lives.claim(session, "rival", messages.sighting(DEAD))
         lives.claim(session, "lab", messages.certificate("CERT-9", identifier=DEAD))
+        session.publish()
+
+
+def quarrel(lives: Lives) -> None:
+    """A third unit: parts go in and one is replaced, who holds it is disputed, and a rival wants to take it over."""
+    with lives.session() as session:
+        lives.say(session, "maker", replace(messages.model(PART_GTIN), mass_g=40), messages.battery(THIRD))
+        lives.say(session, "maker", messages.description(), messages.description(PART_GTIN, "cell", 1))
+        lives.say(session, "maker", *(messages.battery(part) for part in PARTS))
+        lives.say(session, "maker", messages.part_in(PARTS[0], THIRD, position="slot 10"))
+        lives.say(session, "maker", messages.part_in(PARTS[1], THIRD, position="slot 2"))
+        lives.say(session, "maker", messages.replacement(PARTS[1], PARTS[2], THIRD))
+        lives.say(session, "maker", opening("rival", "ownership", battery=THIRD))
+        lives.say(session, "recycler", notice(battery=THIRD))
         session.publish()
