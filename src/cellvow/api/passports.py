@@ -134,7 +134,10 @@ class PassportPages:
         return self._list(request, found, links)
 
     async def passport(self, request: Request, gtin: str, serial: str) -> Response:
-        """One passport, as HTML or JSON; `?before=` and `?after=` turn to earlier steps and further attestations."""
+        """One passport, as HTML or JSON.
+
+        `?before=` and `?after=` turn to earlier steps and further attestations; `?see=` is one section by itself.
+        """
         if self.kept is None or not self.access.is_stranger(request):
             return await run_in_threadpool(self._passport, request, gtin, serial)
         version = self.kept.now()
