@@ -99,6 +99,17 @@ def test_a_stranger_is_told_of_no_party(told: Told) -> None:
     assert all(one.parties is not None for one in told.passport("used", "owner").disputes)
 
 
+@pytest.mark.parametrize("stage", ["used", "succeeded"])
+def test_a_strangers_view_holds_nothing_of_the_use(told: Told, stage: str) -> None:
+    """Not only is it not drawn: programs get none of it either. Control: a purchaser with the history does."""
+    stranger, purchaser = (told.passport(stage, reader) for reader in ("stranger", "purchaser"))
+
+    assert ((), (), None) == (stranger.use, stranger.life, stranger.coverage)
+    assert purchaser.use
+    assert told.passport("quarrel", "stranger", THIRD).parts is None
+    assert told.passport("quarrel", "purchaser", THIRD).parts is not None
+
+
 def test_a_claim_changes_nothing_that_the_record_says(told: Told) -> None:
     """The maker stays who he is; what somebody claims is no step of the life, and no second birth."""
     passport = told.passport("used", "owner")
