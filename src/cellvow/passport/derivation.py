@@ -33,7 +33,7 @@ from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.identifier import is_gtin
 from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_use, sees_values
 from cellvow.passport.coverage import Signed, derive_coverage
-from cellvow.passport.life_cycle import derive_end, derive_voidings
+from cellvow.passport.life_cycle import derive_end
 from cellvow.passport.recorded import Ledger
 from cellvow.passport.standing import derive_disputed, derive_notice, derive_relatives, derive_safety, find_voiding
 from cellvow.passport.use import derive_parts, derive_use
@@ -180,11 +180,10 @@ def _issued(ledger: Ledger) -> list[tuple[str, str]]:
 def _attestations(
     ledger: Ledger, battery: BatteryRecord, fields: Fields, reader: Reader, now_ms: int
 ) -> list[Attested]:
-    voidings = derive_voidings(ledger.read, battery.battery)
     attested = []
     for record in _issued_records(ledger):
         seen = _attested(ledger, record, battery, fields, now_ms)
-        why = find_voiding(voidings, record.epoch, reader) if seen.state == INVALIDATED else None
+        why = find_voiding(ledger, battery.battery, record.epoch, reader) if seen.state == INVALIDATED else None
         if why is not None:
             seen = replace(seen, voided_by=why.cause, voided=ledger.find_source(why.source))
         attested.append(seen)

@@ -137,8 +137,13 @@ def derive_voidings(read: Read, battery: str) -> dict[int, Voiding]:
     if value is None:
         return {}
     epochs = range(decode_record(BatteryRecord, value).epoch)
-    ended = ((epoch, read(voiding_key(battery, epoch))) for epoch in epochs)
-    return {epoch: Voiding(CORRECTED) if value is None else _voiding(value) for epoch, value in ended}
+    return {epoch: derive_voiding(read, battery, epoch) for epoch in epochs}
+
+
+def derive_voiding(read: Read, battery: str, epoch: int) -> Voiding:
+    """Why an epoch of a unit, which is over, ended."""
+    value = read(voiding_key(battery, epoch))
+    return Voiding(CORRECTED) if value is None else _voiding(value)
 
 
 def derive_diverted(read: Read, origins: Iterable[bytes], ends: Iterable[bytes]) -> Diverted:

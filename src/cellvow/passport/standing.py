@@ -1,12 +1,10 @@
 """How a unit stands beyond its registers: its safety, what is disputed about it, what it was made of and became."""
 
-from collections.abc import Mapping
-
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.safety import SafetyRecord, safety_key
 from cellvow.passport.access import sees_parties, sees_voiding
 from cellvow.passport.disputes import DisputeView, derive_disputes, derive_takeover
-from cellvow.passport.life_cycle import Kin, Voiding, derive_lineage
+from cellvow.passport.life_cycle import Kin, Voiding, derive_lineage, derive_voiding
 from cellvow.passport.recorded import Ledger
 from cellvow.passport.view import (
     DisputeSeen,
@@ -130,7 +128,7 @@ def _relative(ledger: Ledger, kin: Kin) -> Relative:
     return Relative(kin.battery, kin.operation, kin.begun_ms, ledger.find_source(kin.source))
 
 
-def find_voiding(voidings: Mapping[int, Voiding], epoch: int, reader: Reader) -> Voiding | None:
-    """Why a test that rests on an epoch is void, where this reader may know it."""
-    voiding = voidings.get(epoch)
-    return voiding if voiding is not None and sees_voiding(reader, voiding.cause) else None
+def find_voiding(ledger: Ledger, battery: str, epoch: int, reader: Reader) -> Voiding | None:
+    """Why a test is void that rests on an epoch which is over, where this reader may know it."""
+    voiding = derive_voiding(ledger.read, battery, epoch)
+    return voiding if sees_voiding(reader, voiding.cause) else None

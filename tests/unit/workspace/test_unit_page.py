@@ -17,6 +17,7 @@ from cellvow.web import PageLinks, cut_excerpt, passport_document, render_passpo
 from tests.unit.web.page_reading import Page, shape_faults
 from tests.unit.workspace.unit_life import (
     DEAD,
+    FOURTH,
     HEIR,
     PARTS,
     READERS,
@@ -48,7 +49,7 @@ class Told:
                 for name, reader in READERS.items():
                     self.views[stage, unit, name] = lives.view(unit, reader)
         quarrel(lives)
-        for unit in (THIRD, PARTS[0], PARTS[1]):
+        for unit in (THIRD, FOURTH, PARTS[0], PARTS[1]):
             for name, reader in READERS.items():
                 self.views["quarrel", unit, name] = lives.view(unit, reader)
 
@@ -89,6 +90,15 @@ def test_a_cloned_serial_is_shown_as_contested_to_whoever_scans_it(told: Told, r
     assert "It is in doubt whether the battery before you is the one of this page." in text
     knows = "Rival (invented) (CLAIM-1) against Maker (invented)" in text
     assert knows is (reader != "stranger")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_whoever_comes_first_a_cloned_serial_is_contested(told: Told, reader: str) -> None:
+    """Claimed before its maker registered it: he is who the record names, and the claim stands on the page."""
+    text = told.text("quarrel", reader, FOURTH)
+
+    assert "Contested. Two claim to have made a battery with this number" in text
+    assert "Answers for it: Maker (invented)" in text
 
 
 def test_a_stranger_is_told_of_no_party(told: Told) -> None:

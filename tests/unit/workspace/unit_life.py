@@ -32,6 +32,7 @@ HISTORY = Reader(Audience.PURCHASER, frozenset({Scope.HISTORY}))
 READERS = {"stranger": PUBLIC, "purchaser": HISTORY, "owner": OWNER}
 UNIT, DEAD = messages.BATTERY, messages.OTHER_BATTERY
 THIRD = f"01/{messages.GTIN}/21/PACK-0003"
+FOURTH = f"01/{messages.GTIN}/21/PACK-0004"
 PART_GTIN = "04012345123463"
 PARTS = tuple(f"01/{PART_GTIN}/21/CELL-{number}" for number in (1, 2, 3))
 HEIR = f"01/{messages.OTHER_GTIN}/21/SECOND-0001"
@@ -162,7 +163,10 @@ def recycle(lives: Lives) -> None:
 
 
 def quarrel(lives: Lives) -> None:
-    """A third unit: parts go in and one is replaced, who holds it is disputed, and a rival wants to take it over."""
+    """A third unit: parts go in and one is replaced, who holds it is disputed, and a recycler wants to take it over.
+
+    The serial of a fourth is claimed before its maker registers it.
+    """
     with lives.session() as session:
         lives.say(session, "maker", replace(messages.model(PART_GTIN), mass_g=40), messages.battery(THIRD))
         lives.say(session, "maker", messages.description(), messages.description(PART_GTIN, "cell", 1))
@@ -172,4 +176,6 @@ def quarrel(lives: Lives) -> None:
         lives.say(session, "maker", messages.replacement(PARTS[1], PARTS[2], THIRD))
         lives.say(session, "maker", opening("rival", "ownership", battery=THIRD))
         lives.say(session, "recycler", notice(battery=THIRD))
+        lives.claim(session, "rival", messages.battery(FOURTH))
+        lives.say(session, "maker", messages.battery(FOURTH))
         session.publish()
