@@ -34,7 +34,8 @@ class Kin:
     operation: str
     organisation: str
     begun_ms: int
-    source: Provenance
+    statement: str
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -177,7 +178,8 @@ def derive_diverted(read: Read, origins: Iterable[bytes], ends: Iterable[bytes])
 
 
 def _kin(battery: str, origin: OriginRecord) -> Kin:
-    return Kin(battery, origin.operation, origin.organisation, origin.begun_ms, origin.provenance)
+    said = origin.provenance
+    return Kin(battery, origin.operation, origin.organisation, origin.begun_ms, said.statement, said.index)
 
 
 def _voiding(value: bytes) -> Voiding:

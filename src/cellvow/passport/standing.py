@@ -1,6 +1,6 @@
 """How a unit stands beyond its registers: its safety, what is disputed about it, what it was made of and became."""
 
-from cellvow.core.contracts.contract import decode_record
+from cellvow.core.contracts.contract import Provenance, decode_record
 from cellvow.core.contracts.safety import SafetyRecord, safety_key
 from cellvow.passport.access import sees_parties, sees_voiding
 from cellvow.passport.disputes import DisputeView, derive_disputes, derive_takeover
@@ -125,7 +125,8 @@ def derive_relatives(ledger: Ledger, battery: str) -> Relatives:
 
 
 def _relative(ledger: Ledger, kin: Kin) -> Relative:
-    return Relative(kin.battery, kin.operation, kin.begun_ms, ledger.find_source(kin.source))
+    said = Provenance(statement=kin.statement, index=kin.index)
+    return Relative(kin.battery, kin.operation, kin.begun_ms, ledger.find_source(said))
 
 
 def find_voiding(ledger: Ledger, battery: str, epoch: int, reader: Reader) -> Voiding | None:
