@@ -235,6 +235,7 @@ class PassportPages:
             earlier_steps=None if steps is None else localised(path, request, before=steps, after=after),
             more_attestations=None if tests is None else localised(path, request, before=before, after=tests, see=see),
             all_tests=localised(path, request, see="tests"),
+            all_use=localised(path, request, see="use"),
             all_parts=localised(path, request, see="parts"),
         )
 

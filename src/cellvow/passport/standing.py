@@ -18,8 +18,8 @@ from cellvow.passport.view import (
     Source,
 )
 
-INCIDENTS_SHOWN_MAX = 5
-RELATIVES_SHOWN_MAX = 12
+INCIDENTS_SHOWN_MAX = 3
+RELATIVES_SHOWN_MAX = 8
 """So many of each are in a view, which says how many there are."""
 _ASSESSED, _REPORTED = "SafetyAssessed", "IncidentReported"
 _GRAVITY = ("danger", "caution", "note")

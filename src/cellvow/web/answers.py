@@ -21,8 +21,8 @@ QUANTITY_ORDER = (HEALTH, *(name for name in UNITS if name.startswith(HEALTH)), 
 STEPS_OPEN_MAX = 30
 """Steps of a life shown at once; earlier ones are folded away."""
 
-DISPUTES_OPEN_SHOWN = 2
-"""Open disputes told one by one; of more, how many there are."""
+CLAIMS_SHOWN_MAX, DISPUTES_SHOWN_MAX = 2, 1
+"""Open claims and other disputes told one by one; of more, how many there are."""
 
 _ACCEPTED = "HandoverAccepted"
 _HELD_BY = {

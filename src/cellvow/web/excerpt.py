@@ -9,11 +9,13 @@ STEPS_MAX = 8
 """Steps of a life on one page."""
 ATTESTATIONS_MAX = 2
 """Attestations on one page: with their values they are the heaviest part of it."""
-STEPS_MAX_BESIDE = 5
+STEPS_MAX_BESIDE = 4
 """The same on the page of a unit of which more is told than a life and tests."""
 PARTS_MAX = 6
 """Parts listed on the first page; a page of their own has all that the view holds."""
-SECTIONS = ("tests", "parts")
+USE_MAX = 6
+"""The same of what is recorded of its use."""
+SECTIONS = ("tests", "use", "parts")
 """What can be asked for as a page of its own (`?see=`)."""
 
 
@@ -23,8 +25,9 @@ class Excerpt:
 
     `first_step` is the number of the first step shown; the cursors name where the next page begins, None at the end:
     steps keep their number for ever, attestations are named by their statement.
-    `is_later` tells that the page does not begin with the newest. The last five say what stands on this page: the
-    tests, the life, what else is told of the unit, and how many of its parts; `see` is the section that was asked for.
+    `is_later` tells that the page does not begin with the newest. The last six say what stands on this page: the
+    tests, the life, what else is told of the unit, and how much of its use and of its parts; `see` is the section that
+    was asked for.
     """
 
     whole: Passport
@@ -37,6 +40,7 @@ class Excerpt:
     with_tests: bool = True
     with_life: bool = True
     with_unit: bool = True
+    use_max: int | None = None
     parts_max: int | None = None
     see: str = ""
 
@@ -79,6 +83,7 @@ def cut_excerpt(
         with_tests=see == "tests" or (see == "" and (not is_wide or bool(attestations_after))),
         with_life=see == "",
         with_unit=not (is_turned or see),
+        use_max=None if see == "use" else USE_MAX,
         parts_max=None if see == "parts" else PARTS_MAX,
         see=see,
     )

@@ -25,7 +25,8 @@ class PageLinks:
     (`note.NAME` in the catalogues: `one_demo` when one demonstration started them all). `short` is the address of the
     battery's short code, `verdict` that of its verdict, `words` that of the words in which a check in the browser is
     told; without `words` the page has no script. `give` is where the owner lets others look; `newest`, `earlier_steps`
-    and `more_attestations` turn the pages of a long passport; `all_tests` and `all_parts` are pages of one section.
+    and `more_attestations` turn the pages of a long passport; `all_tests`, `all_use` and `all_parts` are pages of
+    one section.
     """
 
     digital_link: str | None = None
@@ -42,6 +43,7 @@ class PageLinks:
     earlier_steps: str | None = None
     more_attestations: str | None = None
     all_tests: str | None = None
+    all_use: str | None = None
     all_parts: str | None = None
 
 

@@ -15,12 +15,13 @@ EVERYTHING = Shelf(public=FULL)
 
 
 @pytest.mark.parametrize(
-    ("section", "told"), [("tests", "Discharge curve"), ("parts", "CELL-0072"), ("", "Its life so far")]
+    ("section", "told"),
+    [("tests", "Discharge curve"), ("use", "How to open it"), ("parts", "CELL-0072"), ("", "Its life so far")],
 )
 def test_a_section_is_asked_for_by_name_and_leads_back(section: str, told: str) -> None:
     """Every page links the others in the language that was asked for; none holds another's section."""
     client = client_of(EVERYTHING)
-    others = {"Discharge curve", "CELL-0072", "Its life so far"} - {told}
+    others = {"Discharge curve", "How to open it", "CELL-0072", "Its life so far"} - {told}
     page = Page(client.get(f"{PATH}?see={section}&lang=en").text)
 
     assert told in page.text
@@ -43,7 +44,9 @@ def test_the_first_page_links_its_sections_and_the_passports_around() -> None:
     """Whatever is linked opens here, or is the passport of another unit."""
     page = Page(client_of(EVERYTHING).get(PATH).text)
 
-    assert {f"{PATH}?see=tests", f"{PATH}?see=parts", "/01/04012345678901/21/OLD-0001"} <= set(page.addresses)
+    assert {f"{PATH}?see=tests", f"{PATH}?see=use", f"{PATH}?see=parts", "/01/04012345678901/21/OLD-0001"} <= set(
+        page.addresses
+    )
 
 
 def test_a_passport_that_has_ceased_is_gone_and_still_warns() -> None:

@@ -293,9 +293,9 @@ SAFETY = Safety(
     source=ASSESSED,
     incidents=(
         IncidentSeen("swelling", "danger", REPORTED),
-        IncidentSeen("impact", "note", replace(REPORTED, index=1)),
+        *(IncidentSeen("impact", "note", replace(REPORTED, index=index)) for index in (1, 2)),
     ),
-    incidents_open=3,
+    incidents_open=4,
 )
 CLONE = DisputeSeen("cloned_serial", "open", True, True, CLAIMED.time_ms, None)
 OVER_OWNERSHIP = DisputeSeen("ownership", "open", False, False, CLAIMED.time_ms, None, ("ownership",))
@@ -318,8 +318,8 @@ def unit(kind: str, number: int = 1) -> str:
 
 
 RELATIVES = Relatives(
-    originals=tuple(Relative(unit("OLD", number), "repurpose", BEGUN.time_ms, BEGUN) for number in (1, 2)),
-    originals_all=2,
+    originals=tuple(Relative(unit("OLD", number), "repurpose", BEGUN.time_ms, BEGUN) for number in range(1, 9)),
+    originals_all=20,
 )
 BECAME = Relatives(successors=(Relative(unit("NEW"), "reuse", BEGUN.time_ms, BEGUN),), successors_all=1)
 USE = (
@@ -360,7 +360,7 @@ FULL = replace(
     disputes=tuple(replace(one, parties=PARTIES) for one in (CLONE, OVER_OWNERSHIP, OVER_OWNERSHIP, WITHDRAWN)),
     notice=NOTICE,
     relatives=RELATIVES,
-    use=USE,
+    use=(*USE, *(USE[-1] for _ in range(9))),
     parts=PARTS,
     coverage=derive_coverage(
         [Signed(kind, BIRTH) for kind in ("RegisterBattery", "IssueAttestation", "InstallPart", "RecordWork")]
@@ -483,6 +483,7 @@ def links_for(passport: Passport) -> PageLinks:
         bundle_of=bundle_of,
         passport_of=lambda battery: f"/{battery}",
         all_tests=f"/{BATTERY}?see=tests",
+        all_use=f"/{BATTERY}?see=use",
         all_parts=f"/{BATTERY}?see=parts",
         home="/",
         languages=(("en", "?lang=en"), ("de", "?lang=de"), ("pt_BR", "?lang=pt_BR")),

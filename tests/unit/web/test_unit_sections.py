@@ -57,7 +57,7 @@ def test_a_report_without_an_assessment_calls_nothing_safe() -> None:
     text = page_of(replace(STRANGER, safety=noted)).text
 
     assert "Nobody has assessed it." in text
-    assert "3 open incidents:" in text
+    assert "4 open incidents:" in text
     assert "and 1 less grave" in text
     assert "Assessed as safe" not in text
 
@@ -65,17 +65,20 @@ def test_a_report_without_an_assessment_calls_nothing_safe() -> None:
 def test_a_unit_of_which_much_is_told_has_its_tests_and_parts_on_pages_of_their_own() -> None:
     """The first page links them; each has all of its section, and leads back. Nothing is lost between them."""
     links = replace(links_for(FULL), newest="/back")
-    pages = {see: cut_excerpt(FULL, see=see) for see in ("", "tests", "parts")}
+    pages = {see: cut_excerpt(FULL, see=see) for see in ("", "tests", "use", "parts")}
     shown = {
         see: Page(render_passport(FULL, links=links if see else links_for(FULL), excerpt=excerpt))
         for see, excerpt in pages.items()
     }
 
     assert {"/back"} <= {one.attributes.get("href") for one in shown["parts"].all("a")}
-    assert {links.all_tests, links.all_parts} <= {one.attributes.get("href") for one in shown[""].all("a")}
-    assert [False, True, False] == ["Discharge curve" in page.text for page in shown.values()]
-    assert [False, False, True] == ["CELL-0072" in page.text for page in shown.values()]
-    assert [True, False, False] == ["Its life so far" in page.text for page in shown.values()]
+    assert {links.all_tests, links.all_use, links.all_parts} <= {
+        one.attributes.get("href") for one in shown[""].all("a")
+    }
+    assert [False, True, False, False] == ["Discharge curve" in page.text for page in shown.values()]
+    assert [False, False, False, True] == ["CELL-0072" in page.text for page in shown.values()]
+    assert [0, 0, 10, 0] == [page.text.count("How to open it") for page in shown.values()]
+    assert [True, False, False, False] == ["Its life so far" in page.text for page in shown.values()]
     assert "and 10 further direct parts" in shown["parts"].text
     assert "Discharge curve" in page_of(OWNER).text
     assert cut_excerpt(FULL, see="life") is None
