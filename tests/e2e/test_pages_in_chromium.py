@@ -14,9 +14,9 @@ from cellvow.api.passports import PassportPages
 from cellvow.api.verdicts import VerdictPages
 from cellvow.api.verifying import ProofChecks
 from cellvow.core.primitives.identifier import BatteryId
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Audience, Reader
 from cellvow.web import LOCALES
-from cellvow.web.answers import list_sources
 from cellvow.workspace.passports import Viewed
 from tests.e2e.chromium import (
     DESKTOP,

@@ -16,8 +16,8 @@ from cellvow.api.passports import PassportPages
 from cellvow.api.verifying import ProofChecks
 from cellvow.core.primitives.identifier import BatteryId
 from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Reader
-from cellvow.web.answers import list_sources
 from cellvow.web.verify_page import CHECK_COUNT
 from cellvow.workspace.passports import Viewed
 from tests.e2e.chromium import DESKTOP, PHONE, launched, opened, served, sideways, violations

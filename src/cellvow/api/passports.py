@@ -46,8 +46,8 @@ PAGE_LENGTH = 50
 INDEX_MAX = 10_000
 """Above every index a batch can have; a longer number in an address is no index."""
 BATTERY_PATH = "/01/{gtin}/21/{serial}"
-CURSOR_PARAMETERS = ("before", "after")
-"""The statement before which steps of a life are shown, and that after which attestations are."""
+CURSOR_PARAMETERS = ("before", "after", "see")
+"""The step before which those of a life are shown, the statement after which attestations are, and the section."""
 STATEMENT_LETTERS = 16
 """So much of a statement's digest names it in an address, where no other of the same passport begins alike."""
 _DIGEST_START = re.compile(rf"[0-9a-f]{{{STATEMENT_LETTERS},64}}\Z")
@@ -135,7 +135,10 @@ class PassportPages:
         return self._list(request, found, links)
 
     async def passport(self, request: Request, gtin: str, serial: str) -> Response:
-        """One passport, as HTML or JSON; `?before=` and `?after=` turn to earlier steps and further attestations."""
+        """One passport, as HTML or JSON.
+
+        `?before=` and `?after=` turn to earlier steps and further attestations; `?see=` is one section by itself.
+        """
         if self.kept is None or not self.access.is_stranger(request):
             return await run_in_threadpool(self._passport, request, gtin, serial)
         version = self.kept.now()
@@ -147,8 +150,7 @@ class PassportPages:
 
     def _passport(self, request: Request, gtin: str, serial: str) -> Response:
         battery, reader, viewed = self.view(request, gtin, serial, "passport")
-        before, after = (request.query_params.get(name, "") for name in CURSOR_PARAMETERS)
-        excerpt = cut_excerpt(viewed.passport, before, after)
+        excerpt = cut_excerpt(viewed.passport, *(request.query_params.get(name, "") for name in CURSOR_PARAMETERS))
         if excerpt is None:
             raise Refusal(Problem.CURSOR)
         links = self._links(request, battery, viewed, excerpt)
@@ -224,13 +226,14 @@ class PassportPages:
 
     def _links(self, request: Request, battery: BatteryId, viewed: Viewed, excerpt: Excerpt) -> PageLinks:
         path, origin = f"/{battery}", self.origin or origin_of(request)
-        before, after = (request.query_params.get(name, "") for name in CURSOR_PARAMETERS)
+        before, after, see = (request.query_params.get(name, "") for name in CURSOR_PARAMETERS)
         short = f"/s/{write_short_code(derive_short_code(battery))}"
         links = PageLinks(
             digital_link=None if origin is None else encode_digital_link(battery, origin),
             bundle_of=bundle_addresses(battery, viewed),
             home=localised("/", request),
-            languages=language_links(path, before=before, after=after),
+            passport_of=lambda other: localised(f"/{other}", request),
+            languages=language_links(path, before=before, after=after, see=see),
             witness_note=self.witness_note,
             short=short if origin is None else f"{origin}{short}",
             verdict=localised(f"{path}/verdict", request) if self.has_verdicts else None,
@@ -243,7 +246,10 @@ class PassportPages:
         return replace(
             links,
             earlier_steps=None if steps is None else localised(path, request, before=steps, after=after),
-            more_attestations=None if tests is None else localised(path, request, before=before, after=tests),
+            more_attestations=None if tests is None else localised(path, request, before=before, after=tests, see=see),
+            all_tests=localised(path, request, see="tests"),
+            all_use=localised(path, request, see="use"),
+            all_parts=localised(path, request, see="parts"),
         )
 
 

@@ -4,67 +4,42 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from cellvow.cli.answer import Table
+from cellvow.cli.page_words import PageWords, mark_suspect, plain
+from cellvow.cli.unit_text import (
+    describe_contested,
+    describe_notice,
+    describe_parts,
+    describe_relatives,
+    describe_safety,
+    describe_use,
+)
 
 if TYPE_CHECKING:
-    from markupsafe import Markup
-
-    from cellvow.passport.view import Anchoring, Attested, Consented, Fact, LifeStep, Measured, Passport, Source
+    from cellvow.passport.view import Anchoring, Attested, Consented, Fact, LifeStep, Measured, Passport
     from cellvow.web.answers import HealthRow
-    from cellvow.web.wording import Wording
-
-_PAGE_MARKS = str.maketrans("", "", "\u00ad\u2068\u2069")
-"""Places to hyphenate and isolated writing directions: a terminal knows neither."""
 
 
 def describe_passport(passport: "Passport", language: str = "en") -> list[str | Table]:
     """The passport, question by question, in one of the catalogues' languages."""
+    from cellvow.web.answers import contested
     from cellvow.web.wording import Wording
 
-    words = _Words(Wording(language))
+    words = PageWords(Wording(language))
     lines: list[str | Table] = [passport.battery, words.text(f"audience.{passport.audience.value}")]
     if passport.is_simulated:
         lines.append(f"{words.text('simulated.title').upper()} {words.text('simulated.text')}")
+    lines += describe_contested(contested(passport), words)
     lines += _backfill(passport, words)
-    lines += _safety(passport, words) + _identity(passport, words) + _responsibility(passport, words)
-    lines += _certificates(passport, words)
+    lines += describe_safety(passport, words) + _identity(passport, words) + _responsibility(passport, words)
+    lines += _certificates(passport, words) + describe_relatives(passport, words)
     if passport.shows_health:
         lines += _health(passport, words)
     if passport.shows_history:
-        lines += _life(passport, words)
+        lines += describe_use(passport, words) + describe_parts(passport, words) + _life(passport, words)
     return lines + _genuine(passport, words)
 
 
-class _Words:
-    """The page's texts without their markup."""
-
-    def __init__(self, wording: "Wording") -> None:
-        self.wording = wording
-
-    def text(self, key: str, **parameters: str) -> str:
-        return plain(self.wording.catalogue.text(key, **parameters))
-
-    def term(self, kind: str, word: str, **parameters: str) -> str:
-        return plain(self.wording.catalogue.term(kind, word, **parameters))
-
-    def count(self, key: str, number: int) -> str:
-        return plain(self.wording.count(key, number))
-
-    def heading(self, key: str) -> list[str | Table]:
-        return ["", self.text(key)]
-
-    def quantity(self, number: int, unit: str | None) -> str:
-        return plain(self.wording.quantity(number, unit))
-
-    def day(self, time_ms: int) -> str:
-        return plain(self.wording.day(time_ms))
-
-
-def plain(markup: "Markup") -> str:
-    """The text of a piece of a page: tags gone, entities resolved, spaces ordinary."""
-    return markup.striptags().translate(_PAGE_MARKS)
-
-
-def _backfill(passport: "Passport", words: _Words) -> list[str | Table]:
+def _backfill(passport: "Passport", words: PageWords) -> list[str | Table]:
     """That the battery is older than its record, from what its birth was entered, and who says so."""
     backfill = passport.backfill
     if backfill is None:
@@ -79,15 +54,7 @@ def _backfill(passport: "Passport", words: _Words) -> list[str | Table]:
     return [f"{words.text('reconstructed.title').upper()} {said}{corrected}"]
 
 
-def _safety(passport: "Passport", words: _Words) -> list[str | Table]:
-    return [
-        *words.heading("safe.title"),
-        f"  {words.text('safe.answer')} {words.text('safe.why')}",
-        f"  {words.text('safe.status', status=words.term('status', passport.status))}",
-    ]
-
-
-def _identity(passport: "Passport", words: _Words) -> list[str | Table]:
+def _identity(passport: "Passport", words: PageWords) -> list[str | Table]:
     facts = (*passport.model, *passport.identity)
     names = [words.term("fact", fact.name) for fact in facts]
     width = max((len(name) for name in names), default=0)
@@ -100,7 +67,7 @@ def _identity(passport: "Passport", words: _Words) -> list[str | Table]:
     return lines
 
 
-def _fact(fact: "Fact", value: str | int, words: _Words) -> str:
+def _fact(fact: "Fact", value: str | int, words: PageWords) -> str:
     if isinstance(value, int):
         return words.quantity(value, fact.unit)
     if fact.name == "category":
@@ -108,18 +75,33 @@ def _fact(fact: "Fact", value: str | int, words: _Words) -> str:
     return plain(words.wording.written_day(value)) if fact.name == "manufactured_on" else value
 
 
-def _responsibility(passport: "Passport", words: _Words) -> list[str | Table]:
-    from cellvow.web.answers import came_by_handover, order_registers
+def _responsibility(passport: "Passport", words: PageWords) -> list[str | Table]:
+    from cellvow.web.answers import disputed, how_held, is_held, order_registers
 
     lines = words.heading("who.title")
     for one in order_registers(passport):
-        key = "who.both" if came_by_handover(passport, one) else "who.one"
         register = words.term("register", one.register)
-        lines.append(f"  {words.text(key, register=register, name=one.name, day=words.day(one.since_ms))}")
-    return lines if passport.registers else [*lines, f"  {words.text('who.nobody')}"]
+        held = f" [{words.text('who.held')}]" if is_held(passport, one.register) else ""
+        said = words.text(how_held(one), register=register, name=one.name, day=words.day(one.since_ms))
+        lines.append(f"  {said}{held}{mark_suspect(one.source, words)}")
+    lines += [] if passport.registers else [f"  {words.text('who.nobody')}"]
+    disputes = [f"  {line}" for line in describe_contested(disputed(passport), words)]
+    return [*lines, *disputes, *describe_notice(passport, words), *_over(passport, words)]
 
 
-def _certificates(passport: "Passport", words: _Words) -> list[str | Table]:
+def _over(passport: "Passport", words: PageWords) -> list[str | Table]:
+    from cellvow.web.answers import ended_disputes
+
+    lines: list[str | Table] = []
+    for one in ended_disputes(passport):
+        state, outcome = words.term("dispute_state", one.state), one.outcome
+        ended = state if outcome is None else words.term("dispute_outcome", outcome)
+        topic, day = words.term("topic", one.topic), words.day(one.opened_ms)
+        lines.append(f"  {words.text('contested.was', topic=topic, day=day, outcome=ended)}")
+    return lines
+
+
+def _certificates(passport: "Passport", words: PageWords) -> list[str | Table]:
     from cellvow.web.answers import certificates
 
     found = certificates(passport)
@@ -134,7 +116,7 @@ def _certificates(passport: "Passport", words: _Words) -> list[str | Table]:
     return [*lines, f"  {words.text('certificate.hidden')}"] if found and not passport.shows_health else lines
 
 
-def _certificate(one: "Attested", words: _Words, now_ms: int) -> list[str | Table]:
+def _certificate(one: "Attested", words: PageWords, now_ms: int) -> list[str | Table]:
     from cellvow.web.answers import quantities, unit_of
 
     head = words.text("certificate.head", reference=one.reference, name=one.source.name)
@@ -148,7 +130,7 @@ def _certificate(one: "Attested", words: _Words, now_ms: int) -> list[str | Tabl
     if one.valid_until_ms is not None:
         tested += f", {words.text('certificate.valid_until', day=words.day(one.valid_until_ms))}"
     lines: list[str | Table] = [
-        f"  {head}: {words.term('state', one.state)}{_suspect(one.source, words)}",
+        f"  {head}: {words.term('state', one.state)}{mark_suspect(one.source, words)}",
         f"    {about} {named}",
     ]
     for quantity, comparison, threshold in one.predicates:
@@ -158,10 +140,14 @@ def _certificate(one: "Attested", words: _Words, now_ms: int) -> list[str | Tabl
     lines.append(f"    {tested}")
     if one.standard is not None:
         lines.append(f"    {words.text('certificate.standard', standard=one.standard, edition=one.edition or '')}")
-    return [*lines, f"    {words.text('certificate.method', method=one.method)}"]
+    lines.append(f"    {words.text('certificate.method', method=one.method)}")
+    if one.voided_by is not None:
+        by = "" if one.voided is None else f", {one.voided.name}, {words.day(one.voided.time_ms)}"
+        lines.append(f"    {words.text('voided.why', cause=words.term('voiding', one.voided_by))}{by}")
+    return lines
 
 
-def _health(passport: "Passport", words: _Words) -> list[str | Table]:
+def _health(passport: "Passport", words: PageWords) -> list[str | Table]:
     from cellvow.web.answers import health_rows
 
     lines, rows = words.heading("health.title"), health_rows(passport)
@@ -174,7 +160,7 @@ def _health(passport: "Passport", words: _Words) -> list[str | Table]:
     return [*lines, table, *_conditions(rows, words), *note]
 
 
-def _health_cells(row: "HealthRow", words: _Words) -> tuple[str, ...]:
+def _health_cells(row: "HealthRow", words: PageWords) -> tuple[str, ...]:
     measured, attested = row.measured, row.attested
     return (
         words.term("quantity", measured.quantity),
@@ -184,7 +170,7 @@ def _health_cells(row: "HealthRow", words: _Words) -> tuple[str, ...]:
     )
 
 
-def _conditions(rows: Sequence["HealthRow"], words: _Words) -> list[str]:
+def _conditions(rows: Sequence["HealthRow"], words: PageWords) -> list[str]:
     """Under which conditions values hold: a line for those that share them."""
     shared: dict[tuple[str, str], list[str]] = {}
     for row in rows:
@@ -195,14 +181,14 @@ def _conditions(rows: Sequence["HealthRow"], words: _Words) -> list[str]:
     return [f"  {reference}, {', '.join(names)}: {said}" for (reference, said), names in shared.items()]
 
 
-def _phrases(measured: "Measured", words: _Words) -> tuple[list[str], bool]:
+def _phrases(measured: "Measured", words: PageWords) -> tuple[list[str], bool]:
     from cellvow.web.conditions import phrase_conditions
 
     said = phrase_conditions(measured, words.wording)
     return [plain(phrase) for phrase in said.conditions], said.is_uncertified_health
 
 
-def _value(measured: "Measured", issuer: str, words: _Words) -> str:
+def _value(measured: "Measured", issuer: str, words: PageWords) -> str:
     if measured.value is None:
         return words.text("health.not_shown", name=issuer)
     if measured.low is None or measured.high is None:
@@ -212,22 +198,17 @@ def _value(measured: "Measured", issuer: str, words: _Words) -> str:
     return f"{value} ({words.text('health.interval', low=low, high=high)})"
 
 
-def _life(passport: "Passport", words: _Words) -> list[str | Table]:
+def _life(passport: "Passport", words: PageWords) -> list[str | Table]:
     lines = words.heading("life.title")
     for step in passport.life:
         corrected = f" [{words.text('life.corrected')}]" if step.corrected else ""
         day = words.day(step.source.time_ms)
-        marks = f"{corrected}{_suspect(step.source, words)}"
+        marks = f"{corrected}{mark_suspect(step.source, words)}"
         lines.append(f"  {day}  {_sentence(step, words).rstrip('.')} ({step.source.name}){marks}")
     return lines if passport.life else [*lines, f"  {words.text('life.none')}"]
 
 
-def _suspect(source: "Source", words: _Words) -> str:
-    marks = [name for name in ("suspect", "countersigned") if getattr(source, name)]
-    return "".join(f" [{words.text(f'source.{name}')}]" for name in marks)
-
-
-def _sentence(step: "LifeStep", words: _Words) -> str:
+def _sentence(step: "LifeStep", words: PageWords) -> str:
     from cellvow.web.vocabulary import EVENTS
 
     if step.event not in EVENTS:
@@ -239,7 +220,7 @@ def _sentence(step: "LifeStep", words: _Words) -> str:
     return f"{said} {words.text('reconstructed.step', evidence=details['evidence_class'], basis=details['basis'])}"
 
 
-def _detail(name: str, text: str, words: _Words) -> str:
+def _detail(name: str, text: str, words: PageWords) -> str:
     if name == "registers":
         return ", ".join(words.term("registers", one) for one in text.split(", "))
     if name in ("cause", "removal"):
@@ -249,7 +230,7 @@ def _detail(name: str, text: str, words: _Words) -> str:
     return plain(words.wording.written_day(text)) if name == "manufactured_on" else text
 
 
-def _genuine(passport: "Passport", words: _Words) -> list[str | Table]:
+def _genuine(passport: "Passport", words: PageWords) -> list[str | Table]:
     anchoring = passport.anchoring
     lines = words.heading("genuine.title")
     if anchoring.consent is not None:
@@ -266,7 +247,7 @@ def _genuine(passport: "Passport", words: _Words) -> list[str | Table]:
     return [*lines, f"  {place}", f"  {_moment(passport, words)}"]
 
 
-def _consented(anchoring: "Anchoring", consent: "Consented", words: _Words) -> list[str]:
+def _consented(anchoring: "Anchoring", consent: "Consented", words: PageWords) -> list[str]:
     """Who signed the block that vouches for the ledger, where validators do."""
     if not consent.signers:
         return [f"  {words.text('genuine.consent_next')}"]
@@ -276,6 +257,6 @@ def _consented(anchoring: "Anchoring", consent: "Consented", words: _Words) -> l
     return [f"  {words.text('genuine.consent', **numbers)}", f"  {said}"]
 
 
-def _moment(passport: "Passport", words: _Words) -> str:
+def _moment(passport: "Passport", words: PageWords) -> str:
     moment = plain(words.wording.moment(passport.anchoring.time_ms))
     return words.text("page.as_of", moment=moment, height=plain(words.wording.whole(passport.anchoring.height)))

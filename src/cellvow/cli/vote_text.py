@@ -53,7 +53,7 @@ def proposal_lines(proposal: "ProposalView", height: int) -> list[str]:
 
 def sentence(proposal: "ProposalView", height: int) -> str:
     """What holds from which block on, or would."""
-    from cellvow.cli.passport_text import plain
+    from cellvow.cli.page_words import plain
     from cellvow.web.network_wording import word_proposal
     from cellvow.web.wording import Wording
 

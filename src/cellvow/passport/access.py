@@ -4,8 +4,18 @@
 |---|---|---|---|
 | model, day of manufacture, status, whether the birth was reconstructed, who answers | yes | yes | yes |
 | that there are certificates, about what, their state and predicates | yes | yes | yes |
+| safety state, open incidents by kind and severity, and who says so | yes | yes | yes |
+| that it is disputed, about what, since when, with which outcome; that a take-over is announced | yes | yes | yes |
+| what it was made of, what it became, by which operation | yes | yes | yes |
+| why a certificate is void, where a fact of the world's says it | yes | yes | yes |
 | other attestations, values, intervals, curve | - | health | yes |
 | steps of life, all three registers | - | history | yes |
+| parties of a dispute or take-over, how many positions they stated | - | history | yes |
+| that a certificate is void by a repair | - | history | yes |
+| where it is built in (its kind), work, next service, software, grade | - | history | yes |
+| its parts, what they replaced, what it is in | - | history | yes |
+| documents that workshops may have, by title | - | history | yes |
+| documents for others, by title | - | - | yes |
 | facility | - | - | yes |
 | bundles of statements whose every field is the world's or a commitment | yes | yes | yes |
 | bundles of other statements | - | - | yes |
@@ -13,7 +23,7 @@
 | the export package: all of these in one file | - | - | yes |
 """
 
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from functools import cache
 from typing import Any
 
@@ -24,6 +34,8 @@ from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY
 from cellvow.passport.view import Audience, Reader, Scope
 
 WORLD, GRANTED = "world", "granted"
+WORKSHOP = "workshop"
+_CLOSED_VOIDINGS = ("repaired",)
 
 
 def sees_values(reader: Reader) -> bool:
@@ -44,6 +56,30 @@ def sees_facility(reader: Reader) -> bool:
 def seen_registers(reader: Reader) -> tuple[str, ...]:
     """The registers he is shown: who answers for a battery is everybody's to know."""
     return REGISTERS if reader.sees(Scope.HISTORY) else (RESPONSIBILITY,)
+
+
+def sees_parties(reader: Reader) -> bool:
+    """Whether he is shown who disputes the unit with whom, and who takes it over from whom."""
+    return reader.sees(Scope.HISTORY)
+
+
+def sees_use(reader: Reader) -> bool:
+    """Whether he is shown what the unit is in and made of, who worked on it, and what runs on it."""
+    return reader.sees(Scope.HISTORY)
+
+
+def sees_voiding(reader: Reader, cause: str) -> bool:
+    """Whether he is told why a test is void: which kind of work was done on a unit is the members' to know."""
+    return cause not in _CLOSED_VOIDINGS or reader.sees(Scope.HISTORY)
+
+
+def sees_document(reader: Reader, roles: Collection[str]) -> bool:
+    """Whether he is told of a document about the unit.
+
+    A purchaser will have it serviced: he learns which papers a workshop can ask for. What its maker wrote for
+    recyclers or authorities alone goes with no grant of an owner.
+    """
+    return reader.audience is Audience.OWNER or (sees_use(reader) and WORKSHOP in roles)
 
 
 def may_take_bundle(message: Message, reader: Reader) -> bool:

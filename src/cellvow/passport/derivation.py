@@ -1,9 +1,10 @@
 """From records and statements to the passport of one battery, for one audience. Access is decided here, once."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import replace
 
 from cellvow.core.contracts.attestation import (
+    INVALIDATED,
     ISSUED,
     AttestationRecord,
     IssueAttestation,
@@ -23,21 +24,20 @@ from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.document import PublishDocument
-from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart, derive_registered
 from cellvow.core.contracts.safety import ReportIncident
 from cellvow.core.contracts.software import ResetSoftware, UpdateSoftware
 from cellvow.core.contracts.use import RecordWork
-from cellvow.core.ledger.genesis import parse_organisation
-from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.identifier import is_gtin
-from cellvow.core.protocol.transition import Read
-from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_values
+from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_use, sees_values
 from cellvow.passport.coverage import Signed, derive_coverage
+from cellvow.passport.life_cycle import derive_end
+from cellvow.passport.recorded import Ledger
+from cellvow.passport.standing import derive_disputed, derive_notice, derive_relatives, derive_safety, find_voiding
+from cellvow.passport.use import derive_parts, derive_use
 from cellvow.passport.view import (
-    Anchoring,
     Attested,
     Backfill,
     Coverage,
@@ -68,38 +68,6 @@ _MODEL_FACTS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Recorded:
-    """One accepted message as the ledger holds it, with the type of the event it recorded last, and its signer.
-
-    Of one that needed two signatures, the statement and `kid` are the second's, and `first_kid` signed before.
-    """
-
-    message: Message
-    event: str
-    organisation: str
-    kid: str
-    statement: str
-    index: int
-    height: int
-    time_ms: int
-    leaf: int
-    first_kid: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Ledger:
-    """What a derivation may read: records, the accepted messages about a battery and its model, and the anchoring.
-
-    `around` are the messages that the registers of the unit around it stem from, where the battery is a part.
-    """
-
-    read: Read
-    recorded: Sequence[Recorded]
-    anchoring: Anchoring
-    around: Sequence[Recorded] = ()
-
-
 def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields, now_ms: int) -> Passport | None:
     """The passport as the reader may see it, or None where the ledger knows no such battery.
 
@@ -110,7 +78,7 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
         return None
     record = decode_record(BatteryRecord, value)
     shown_fields = fields if sees_values(reader) else {}
-    attestations = _attestations(ledger, record, shown_fields, now_ms)
+    attestations = _attestations(ledger, record, shown_fields, reader, now_ms)
     certificates = [one for one in attestations if one.is_certificate]
     return Passport(
         battery=battery,
@@ -128,8 +96,21 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
         scope=tuple(sorted(reader.scope)),
         backfill=_backfill(ledger, record),
         coverage=_coverage(ledger) if sees_life(reader) else None,
-        ended=None if record.ceased is None else Ended(record.ceased, _source(ledger, record.provenance)),
+        ended=_ended(ledger, record),
+        safety=derive_safety(ledger, battery),
+        disputes=derive_disputed(ledger, battery, reader, now_ms),
+        notice=derive_notice(ledger, battery, reader, now_ms),
+        relatives=derive_relatives(ledger, battery),
+        use=derive_use(ledger, record, reader, now_ms) if sees_use(reader) else (),
+        parts=derive_parts(ledger, battery) if sees_use(reader) else None,
     )
+
+
+def _ended(ledger: Ledger, record: BatteryRecord) -> Ended | None:
+    end = derive_end(ledger.read, record.battery)
+    if record.ceased is None or end is None:
+        return None
+    return Ended(record.ceased, ledger.source(Provenance(statement=end.statement, index=end.index)))
 
 
 def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:
@@ -139,37 +120,9 @@ def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:
     return Backfill(
         evidence_class=record.backfill.evidence_class,
         basis=record.backfill.basis,
-        source=_source(ledger, record.born or record.provenance),
+        source=ledger.source(record.born or record.provenance),
         corrected=isinstance(before, RegisterBattery) and before.backfill != record.backfill,
     )
-
-
-def _source(ledger: Ledger, provenance: Provenance) -> Source:
-    named = (provenance.statement, provenance.index)
-    known = (*ledger.recorded, *ledger.around)
-    found = [recorded for recorded in known if (recorded.statement, recorded.index) == named]
-    if not found:
-        fail(f"a record stems from statement {provenance.statement}, which is not among those about it")
-    return _source_of(ledger, found[0])
-
-
-def _source_of(ledger: Ledger, recorded: Recorded) -> Source:
-    value = ledger.read(key_record_key(bytes.fromhex(recorded.kid)))
-    return Source(
-        organisation=recorded.organisation,
-        name=_name(ledger, recorded.organisation),
-        statement=recorded.statement,
-        index=recorded.index,
-        height=recorded.height,
-        time_ms=recorded.time_ms,
-        suspect=value is not None and is_suspect(parse_key_record(value), recorded.time_ms),
-        countersigned=recorded.first_kid is not None,
-    )
-
-
-def _name(ledger: Ledger, organisation: str) -> str:
-    value = ledger.read(organisation_key(organisation))
-    return organisation if value is None else parse_organisation(value).name
 
 
 def _corrected_message(ledger: Ledger, corrects: Provenance | None) -> Message | None:
@@ -193,14 +146,14 @@ def _model_facts(ledger: Ledger, record: BatteryRecord) -> tuple[Fact, ...]:
     if value is None:
         fail(f"battery {record.battery} is of the unregistered model {record.gtin}")
     model = decode_record(ModelRecord, value)
-    source, before = _source(ledger, model.provenance), _corrected_message(ledger, model.corrects)
+    source, before = ledger.source(model.provenance), _corrected_message(ledger, model.corrects)
     return tuple(_fact(name, unit, getattr(model, name), source, before) for name, unit in _MODEL_FACTS)
 
 
 def _identity_facts(ledger: Ledger, record: BatteryRecord, *, with_facility: bool) -> tuple[Fact, ...]:
-    source, before = _source(ledger, record.born or record.provenance), _corrected_message(ledger, record.corrects)
+    source, before = ledger.source(record.born or record.provenance), _corrected_message(ledger, record.corrects)
     names = ("manufactured_on", "facility") if with_facility else ("manufactured_on",)
-    maker = Fact("maker", _name(ledger, record.organisation), None, source)
+    maker = Fact("maker", ledger.name(record.organisation), None, source)
     return (maker, *(_fact(name, None, getattr(record, name), source, before) for name in names))
 
 
@@ -209,9 +162,9 @@ def _registers(ledger: Ledger, battery: str, names: Sequence[str]) -> tuple[Regi
     shown = []
     for name in names:
         record = derive_registered(ledger.read, name, battery)
-        source = _source(ledger, record.provenance)
-        holder = record.organisation
-        shown.append(Register(name, holder, _name(ledger, holder), record.since_ms, source))
+        said, holder = ledger.get(record.provenance), record.organisation
+        source = ledger.source_of(said)
+        shown.append(Register(name, holder, ledger.name(holder), record.since_ms, source, said.event))
     return tuple(shown)
 
 
@@ -224,8 +177,17 @@ def _issued(ledger: Ledger) -> list[tuple[str, str]]:
     ]
 
 
-def _attestations(ledger: Ledger, battery: BatteryRecord, fields: Fields, now_ms: int) -> list[Attested]:
-    return [_attested(ledger, record, battery, fields, now_ms) for record in _issued_records(ledger)]
+def _attestations(
+    ledger: Ledger, battery: BatteryRecord, fields: Fields, reader: Reader, now_ms: int
+) -> list[Attested]:
+    attested = []
+    for record in _issued_records(ledger):
+        seen = _attested(ledger, record, battery, fields, now_ms)
+        why = find_voiding(ledger, battery.battery, record.epoch, reader) if seen.state == INVALIDATED else None
+        if why is not None:
+            seen = replace(seen, voided_by=why.cause, voided=ledger.find_source(why.source))
+        attested.append(seen)
+    return attested
 
 
 def _issued_records(ledger: Ledger) -> list[AttestationRecord]:
@@ -253,7 +215,7 @@ def _attested(
         state=derive_state(record, battery, now_ms),
         measured=tuple(_measured(one.quantity, fields.get(one.commitment)) for one in record.results),
         predicates=tuple((one.quantity, one.comparison, one.threshold) for one in record.predicates),
-        source=_source(ledger, record.provenance),
+        source=ledger.source(record.provenance),
     )
 
 
@@ -293,7 +255,7 @@ def _curve(ledger: Ledger, fields: Fields) -> Curve | None:
         for result in record.results:
             points = fields.get(result.commitment, {}).get("points")
             if result.quantity == CURVE and isinstance(points, list):
-                return Curve(tuple(_point(point) for point in points), _source(ledger, record.provenance))
+                return Curve(tuple(_point(point) for point in points), ledger.source(record.provenance))
     return None
 
 
@@ -313,7 +275,7 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
         LifeStep(
             recorded.event,
             _detail(ledger, recorded.message),
-            _source_of(ledger, recorded),
+            ledger.source_of(recorded),
             (recorded.statement, recorded.index) in corrected,
         )
         for recorded in ledger.recorded
@@ -323,7 +285,7 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
 
 
 def _coverage(ledger: Ledger) -> Coverage:
-    signed = [Signed(type(one.message).__name__, _source_of(ledger, one)) for one in ledger.recorded]
+    signed = [Signed(type(one.message).__name__, ledger.source_of(one)) for one in ledger.recorded]
     is_successor = not any(isinstance(one.message, RegisterBattery) for one in ledger.recorded)
     return derive_coverage(signed, is_successor=is_successor)
 
@@ -340,7 +302,7 @@ def _detail(ledger: Ledger, message: Message) -> tuple[tuple[str, str], ...]:
     if isinstance(message, CorrectStatement):
         return (("cause", message.cause), *_detail(ledger, message.replacement))
     if isinstance(message, OfferHandover):
-        return (("addressee", _name(ledger, message.addressee)), ("registers", ", ".join(message.registers)))
+        return (("addressee", ledger.name(message.addressee)), ("registers", ", ".join(message.registers)))
     if isinstance(message, IssueAttestation | RevokeAttestation | RecordWork | PublishDocument | ReportIncident):
         return (("reference", message.reference),)
     if isinstance(message, InstallPart):

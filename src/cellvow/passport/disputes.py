@@ -6,7 +6,7 @@ parties are, what they stated and whom they named is for members and the owner: 
 
 from dataclasses import dataclass
 
-from cellvow.core.contracts.contract import Committed, decode_record
+from cellvow.core.contracts.contract import Committed, Provenance, decode_record
 from cellvow.core.contracts.dispute import derive_arbiter
 from cellvow.core.contracts.dispute_file import (
     LAPSE_MS,
@@ -96,6 +96,11 @@ class DisputeView:
     index: int
 
     @property
+    def provenance(self) -> Provenance:
+        """What opened or last changed it."""
+        return Provenance(statement=self.statement, index=self.index)
+
+    @property
     def name(self) -> str:
         """As commands take it: `ORGANISATION/REFERENCE`."""
         return f"{self.opener}/{self.reference}"
@@ -115,6 +120,13 @@ class TakeoverView:
     version: int
     evidence: tuple[str, ...]
     objected_by: str | None
+    statement: str
+    index: int
+
+    @property
+    def provenance(self) -> Provenance:
+        """What gave or last changed it."""
+        return Provenance(statement=self.statement, index=self.index)
 
 
 def derive_disputes(read: Read, battery: str, now_ms: int) -> tuple[DisputeView, ...]:
@@ -151,6 +163,8 @@ def derive_takeover(read: Read, battery: str, now_ms: int) -> TakeoverView | Non
         version=record.version,
         evidence=_commitments(record.evidence),
         objected_by=record.objected_by,
+        statement=record.provenance.statement,
+        index=record.provenance.index,
     )
 
 

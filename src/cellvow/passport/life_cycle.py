@@ -28,12 +28,14 @@ ORIGINS, ENDS = "origin/", "end/"
 
 @dataclass(frozen=True, slots=True)
 class Kin:
-    """A unit at the other end of a second life: by which operation, of which organisation, when."""
+    """A unit at the other end of a second life: by which operation, of which organisation, when, in which statement."""
 
     battery: str
     operation: str
     organisation: str
     begun_ms: int
+    statement: str
+    index: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -136,8 +138,13 @@ def derive_voidings(read: Read, battery: str) -> dict[int, Voiding]:
     if value is None:
         return {}
     epochs = range(decode_record(BatteryRecord, value).epoch)
-    ended = ((epoch, read(voiding_key(battery, epoch))) for epoch in epochs)
-    return {epoch: Voiding(CORRECTED) if value is None else _voiding(value) for epoch, value in ended}
+    return {epoch: derive_voiding(read, battery, epoch) for epoch in epochs}
+
+
+def derive_voiding(read: Read, battery: str, epoch: int) -> Voiding:
+    """Why an epoch of a unit, which is over, ended."""
+    value = read(voiding_key(battery, epoch))
+    return Voiding(CORRECTED) if value is None else _voiding(value)
 
 
 def derive_diverted(read: Read, origins: Iterable[bytes], ends: Iterable[bytes]) -> Diverted:
@@ -171,7 +178,8 @@ def derive_diverted(read: Read, origins: Iterable[bytes], ends: Iterable[bytes])
 
 
 def _kin(battery: str, origin: OriginRecord) -> Kin:
-    return Kin(battery, origin.operation, origin.organisation, origin.begun_ms)
+    said = origin.provenance
+    return Kin(battery, origin.operation, origin.organisation, origin.begun_ms, said.statement, said.index)
 
 
 def _voiding(value: bytes) -> Voiding:

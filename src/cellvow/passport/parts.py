@@ -23,7 +23,7 @@ from cellvow.core.contracts.part import (
     part_key,
 )
 from cellvow.core.protocol.transition import Find, Read
-from cellvow.passport.derivation import Recorded
+from cellvow.passport.recorded import Recorded
 
 SHOWN_MAX = 2_000
 """Parts of one tree that are shown: a pack of some thousand cells is told as cut."""

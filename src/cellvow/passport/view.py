@@ -112,6 +112,7 @@ class Attested:
     """An attestation or certificate: what it rests on and what it is worth now.
 
     `state`: issued, superseded, revoked, invalidated or expired. `predicates` are what the issuer made public.
+    `voided_by` is why it was invalidated, `voided` who signed that: where this reader may know it.
     """
 
     reference: str
@@ -126,17 +127,20 @@ class Attested:
     measured: tuple[Measured, ...]
     predicates: tuple[tuple[str, str, int], ...]
     source: Source
+    voided_by: str | None = None
+    voided: Source | None = None
 
 
 @dataclass(frozen=True, slots=True)
 class Register:
-    """Who stands in a register (custody, ownership, responsibility) since when."""
+    """Who stands in a register (custody, ownership, responsibility) since when; `came_by` is the event that put him."""
 
     register: str
     organisation: str
     name: str
     since_ms: int
     source: Source
+    came_by: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,6 +208,145 @@ class Ended:
 
 
 @dataclass(frozen=True, slots=True)
+class IncidentSeen:
+    """An incident that no assessment has closed: what and how grave, by whom reported; where and how stays with him."""
+
+    kind: str
+    severity: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Safety:
+    """The safety state since `since_ms`; `name` is None where incidents are listed and nobody has assessed the unit.
+
+    `source` is the statement that made it so, `is_assessed` whether that is the word of somebody who looked at it.
+    `incidents` are the gravest open ones, `incidents_open` how many there are.
+    """
+
+    state: str
+    since_ms: int
+    is_assessed: bool
+    name: str | None = None
+    source: Source | None = None
+    incidents: tuple[IncidentSeen, ...] = ()
+    incidents_open: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class Parties:
+    """Who stands against whom, and how many positions are stated; `source` is what opened or last changed the file."""
+
+    opener: str
+    reference: str
+    respondent: str | None
+    positions: int
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True)
+class DisputeSeen:
+    """A dispute over the unit; `is_of_identity`: it is in doubt whether the thing at hand is this unit.
+
+    `holds` are the registers that do not move meanwhile. `parties` is None for who may not know them.
+    """
+
+    topic: str
+    state: str
+    is_claim: bool
+    is_of_identity: bool
+    opened_ms: int
+    outcome: str | None
+    holds: tuple[str, ...] = ()
+    parties: Parties | None = None
+
+    @property
+    def is_open(self) -> bool:
+        """Whether it is still to be decided."""
+        return self.state == "open"
+
+
+@dataclass(frozen=True, slots=True)
+class NoticeSeen:
+    """An open notice that somebody takes the unit over; the names are None for who may not know them."""
+
+    since_ms: int
+    ends_ms: int
+    cause: str | None = None
+    by: str | None = None
+    respondent: str | None = None
+    source: Source | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Relative:
+    """A unit at the other end of a second life: by which operation, signed by whom, when."""
+
+    battery: str
+    operation: str
+    begun_ms: int
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True)
+class Relatives:
+    """What a unit was made of, and what it became; each list is cut, and the numbers say how many there are."""
+
+    originals: tuple[Relative, ...] = ()
+    successors: tuple[Relative, ...] = ()
+    originals_all: int = 0
+    successors_all: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class UseFact:
+    """Something recorded of the unit in use: `name` is a key of the catalogues (`use.NAME`), `detail` its parameters.
+
+    A detail is a word of a vocabulary, a day, or somebody's own word, as its name says.
+    """
+
+    name: str
+    detail: tuple[tuple[str, str], ...]
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True)
+class PartSeen:
+    """A part in its place; `depth` 0 is a direct part of the unit."""
+
+    battery: str
+    position: str | None
+    level: str | None
+    depth: int
+    since_ms: int
+
+
+@dataclass(frozen=True, slots=True)
+class PartLeft:
+    """A part that came out of the unit, why, and what came in its place."""
+
+    removed: str
+    installed: str | None
+    position: str | None
+    cause: str
+    source: Source
+
+
+@dataclass(frozen=True, slots=True)
+class Parts:
+    """What the unit is in, nearest first; its parts now, cut where there are many; and what was replaced, newest first.
+
+    `direct` is how many direct parts it has.
+    """
+
+    above: tuple[str, ...] = ()
+    parts: tuple[PartSeen, ...] = ()
+    direct: int = 0
+    is_cut: bool = False
+    left: tuple[PartLeft, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Backfill:
     """That the battery is older than its record: the birth was reconstructed, from what, and how well that is known.
 
@@ -250,7 +393,7 @@ class Passport:
     """The view. `curve`, `life` and the values inside `attestations` are absent where the audience may not see them.
 
     `scope` is what a purchaser was granted, sorted; `backfill` marks a reconstructed birth, for every audience;
-    `coverage` goes with the steps of life.
+    `coverage`, `use` and `parts` go with the steps of life; `safety` is None where nothing was reported or assessed.
     """
 
     battery: str
@@ -269,6 +412,12 @@ class Passport:
     backfill: Backfill | None = None
     coverage: Coverage | None = None
     ended: Ended | None = None
+    safety: Safety | None = None
+    disputes: tuple[DisputeSeen, ...] = ()
+    notice: NoticeSeen | None = None
+    relatives: Relatives = Relatives()
+    use: tuple[UseFact, ...] = ()
+    parts: Parts | None = None
 
     @property
     def has_ceased(self) -> bool:

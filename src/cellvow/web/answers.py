@@ -5,7 +5,8 @@ from dataclasses import dataclass
 
 from cellvow.core.contracts.register import RESPONSIBILITY
 from cellvow.core.primitives.quantity import CLASSES, UNITS
-from cellvow.passport.view import Attested, Fact, Measured, Passport, Register, Source
+from cellvow.passport.sources import list_sources
+from cellvow.passport.view import Attested, DisputeSeen, Fact, Measured, Parts, Passport, Register, Source
 from cellvow.web.excerpt import order_attestations
 from cellvow.web.links import PageLinks
 from cellvow.web.vocabulary import CURVE_QUANTITY
@@ -20,7 +21,17 @@ QUANTITY_ORDER = (HEALTH, *(name for name in UNITS if name.startswith(HEALTH)), 
 STEPS_OPEN_MAX = 30
 """Steps of a life shown at once; earlier ones are folded away."""
 
+CLAIMS_SHOWN_MAX, DISPUTES_SHOWN_MAX = 2, 1
+"""Open claims and other disputes told one by one; of more, how many there are."""
+
 _ACCEPTED = "HandoverAccepted"
+_HELD_BY = {
+    _ACCEPTED: "who.both",
+    "DisputeDecided": "who.decided",
+    "DisputeSettled": "who.settled",
+    "TakeoverCompleted": "who.taken_over",
+}
+"""Everything else - a birth, a part that came out - is one organisation's own word."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,15 +77,45 @@ def group_facts(passport: Passport) -> tuple[FactGroup, ...]:
     return tuple(FactGroup(tuple(facts), facts[0].source) for facts in groups.values())
 
 
-def came_by_handover(passport: Passport, register: Register) -> bool:
-    """Whether both sides signed for the holder of a register: whoever is not the maker can only have accepted it."""
-    maker = find_fact(passport, MAKER)
-    if maker is not None and maker.source.organisation != register.organisation:
-        return True
-    place = (register.source.statement, register.source.index)
-    return any(
-        step.event == _ACCEPTED and (step.source.statement, step.source.index) == place for step in passport.life
-    )
+def came_by_handover(register: Register) -> bool:
+    """Whether giver and taker signed that the holder of a register stands in it."""
+    return register.came_by == _ACCEPTED
+
+
+def how_held(register: Register) -> str:
+    """The text that says who stands in a register, since when, and by whose word."""
+    return _HELD_BY.get(register.came_by, "who.one")
+
+
+def contested(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """What to warn of before all else: open claims against the record; where the unit itself is in doubt, first."""
+    found = (one for one in passport.disputes if one.is_open and (one.is_claim or one.is_of_identity))
+    return tuple(sorted(found, key=lambda one: not one.is_of_identity))
+
+
+def disputed(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """The other open disputes: between members, about what the registers say or the rules do not."""
+    return tuple(one for one in passport.disputes if one.is_open and not (one.is_claim or one.is_of_identity))
+
+
+def is_alarming(passport: Passport) -> bool:
+    """Whether the safety state is one to warn of."""
+    return passport.safety is not None and passport.safety.state != "safe"
+
+
+def ended_disputes(passport: Passport) -> tuple[DisputeSeen, ...]:
+    """The disputes that are over."""
+    return tuple(one for one in passport.disputes if not one.is_open)
+
+
+def is_held(passport: Passport, register: str) -> bool:
+    """Whether an open dispute holds a register still."""
+    return any(register in one.holds for one in passport.disputes if one.is_open)
+
+
+def direct_parts(parts: Parts) -> int:
+    """How many of the parts that are listed are direct ones."""
+    return sum(part.depth == 0 for part in parts.parts)
 
 
 def order_registers(passport: Passport) -> tuple[Register, ...]:
@@ -180,15 +221,6 @@ def choose_bundle(passport: Passport, links: PageLinks) -> BundleChoice | None:
 def has_members_only(passport: Passport, links: PageLinks) -> bool:
     """Whether the page shows a fact whose statement this reader may not take away."""
     return any(links.bundle_of(source.statement, source.index) is None for source in list_sources(passport))
-
-
-def list_sources(passport: Passport) -> list[Source]:
-    """Who signed what the page shows, once for each fact."""
-    sources = [fact.source for fact in (*passport.model, *passport.identity)]
-    sources += [register.source for register in passport.registers]
-    sources += [attested.source for attested in passport.attestations]
-    sources += [] if passport.ended is None else [passport.ended.source]
-    return sources + [step.source for step in passport.life]
 
 
 def _rank(word: str, order: Sequence[str]) -> int:

@@ -8,6 +8,7 @@ from cellvow.core.primitives.errors import ensure
 from cellvow.core.primitives.identifier import BatteryId
 from cellvow.passport.digital_link import draw_qr
 from cellvow.passport.short_code import derive_short_code, write_short_code
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Fact, LifeStep, Passport
 from cellvow.web import answers
 from cellvow.web.catalogue import LOCALES, clean_foreign, isolate_foreign, parameters_of, term_key
@@ -16,6 +17,7 @@ from cellvow.web.curve import draw_curve
 from cellvow.web.excerpt import Excerpt, whole_excerpt
 from cellvow.web.links import PageLinks, bundle_file_name
 from cellvow.web.rendering import PLAIN, Look, render_page
+from cellvow.web.unit_sentences import tell_use
 from cellvow.web.vocabulary import EVENTS
 from cellvow.web.wording import Wording
 
@@ -56,13 +58,14 @@ def render_passport(passport: Passport, *, locale: str = "en", links: PageLinks,
         fact_value=lambda fact, value: _fact_value(fact, value, wording),
         tell=lambda attested: tell_conditions(answers.known_values(attested), wording),
         sentence=lambda step: _sentence(step, wording),
+        use_sentence=lambda fact: tell_use(fact, wording),
         roles=lambda names: Markup(", ").join(catalogue.term("role", one) for one in names),
     )
 
 
 def passport_document(excerpt: Excerpt, links: PageLinks) -> dict[str, Json]:
     """The same content for programs: the view field by field, where its proofs lie, where it goes on."""
-    sources = {(source.statement, source.index) for source in answers.list_sources(excerpt.shown)}
+    sources = {(source.statement, source.index) for source in list_sources(excerpt.shown)}
     bundles: list[Json] = []
     for statement, index in sorted(sources):
         address = links.bundle_of(statement, index)

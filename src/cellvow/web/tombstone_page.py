@@ -1,5 +1,7 @@
 """What is left of a passport that has ceased: what the battery was, how it ended, and who says so."""
 
+import msgspec
+
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import ensure, fail
 from cellvow.passport.view import Ended, Passport
@@ -20,6 +22,7 @@ def render_tombstone(passport: Passport, *, locale: str = "en", links: PageLinks
         passport=passport,
         ended=_ended(passport),
         links=links,
+        ask=answers,
         model=passport.serial if fact is None else clean_foreign(str(fact.value)),
     )
 
@@ -34,6 +37,9 @@ def tombstone_document(passport: Passport, links: PageLinks) -> dict[str, Json]:
         "signed_by": ended.source.organisation,
         "statement": ended.source.statement,
         "bundle": links.bundle_of(ended.source.statement, ended.source.index),
+        "successors": [one.battery for one in passport.relatives.successors],
+        "successors_all": passport.relatives.successors_all,
+        "disputes": [msgspec.to_builtins(one) for one in passport.disputes],
     }
 
 

@@ -280,11 +280,11 @@ def _bought(passport: Passport, wording: Wording) -> Answer:
     register = _find_responsible(passport)
     if register is None:
         return _open(wording)
-    return Answer(State.ANSWERED, (_holder(passport, register, wording),), register.source)
+    return Answer(State.ANSWERED, (_holder(register, wording),), register.source)
 
 
-def _holder(passport: Passport, register: Register, wording: Wording) -> Markup:
-    key = "tour.bought.both" if answers.came_by_handover(passport, register) else "tour.bought.one"
+def _holder(register: Register, wording: Wording) -> Markup:
+    key = "tour.bought.both" if answers.came_by_handover(register) else "tour.bought.one"
     return wording.catalogue.text(key, name=register.name, day=wording.day(register.since_ms))
 
 

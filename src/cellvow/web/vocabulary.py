@@ -5,6 +5,7 @@ from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.primitives.quantity import CLASSES, DOCUMENTS, UNITS
 from cellvow.web.desk_words import DESK_WORDS
 from cellvow.web.network_words import NETWORK_WORDS
+from cellvow.web.unit_words import UNIT_WORDS
 from cellvow.web.verdict_vocabulary import VERDICT_WORDS
 
 CURVE_QUANTITY = "discharge_curve"
@@ -152,6 +153,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "status": STATUSES,
     **DESK_WORDS,
     **NETWORK_WORDS,
+    **UNIT_WORDS,
     **VERDICT_WORDS,
 }
 """Kind -> its words; the catalogue's key is `KIND.WORD`, with underscores for what is no letter or digit."""

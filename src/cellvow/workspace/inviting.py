@@ -22,7 +22,7 @@ from cellvow.core.primitives.identifier import parse_battery_id
 from cellvow.node.home import NodeHome
 from cellvow.node.store import LedgerStore
 from cellvow.passport.coverage import STAGES, Stage
-from cellvow.passport.derivation import Recorded
+from cellvow.passport.recorded import Recorded
 from cellvow.passport.view import OWNER, PUBLIC, Coverage, Passport
 from cellvow.vault import GrantOrder, Invitation, InvitationOrder, InvitationRefused, Invited
 from cellvow.workspace.clock import now_ms

@@ -19,7 +19,9 @@ from cellvow.node.home import NodeHome
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStore
 from cellvow.passport.access import may_take_bundle, sees_values
-from cellvow.passport.derivation import Ledger, Recorded, derive_passport
+from cellvow.passport.derivation import derive_passport
+from cellvow.passport.recorded import Ledger, Recorded
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Anchoring, Audience, Consented, Passport, Reader, as_reader
 from cellvow.verify import Disclosed, encode_bundle, parse_bundle
 from cellvow.workspace.clock import now_ms
@@ -187,7 +189,13 @@ class PassportReader:
     ) -> Passport | None:
         known = self._known(recorded) if sees_values(reader) else {}
         fields = {commitment: parse_object(one.field) for commitment, one in known.items()}
-        ledger = Ledger(store.get, recorded, read_anchoring(self.home, store), _around(store, battery))
+        ledger = Ledger(
+            read=store.get,
+            recorded=recorded,
+            anchoring=read_anchoring(self.home, store),
+            around=_around(store, battery),
+            find_keys=lambda prefix: [key for key, _ in store.records(prefix)],
+        )
         return derive_passport(ledger, battery, reader, fields, now_ms())
 
     def _known(self, recorded: Sequence[Recorded]) -> Known:
@@ -248,12 +256,7 @@ def _consented(consent: ConsentView | None) -> Consented:
 
 
 def _sources(passport: Passport) -> frozenset[tuple[str, int]]:
-    facts = [fact.source for fact in (*passport.model, *passport.identity)]
-    facts += [one.source for one in passport.attestations]
-    facts += [one.source for one in passport.registers]
-    facts += [one.source for one in passport.life]
-    facts += [] if passport.ended is None else [passport.ended.source]
-    return frozenset((source.statement, source.index) for source in facts)
+    return frozenset((source.statement, source.index) for source in list_sources(passport))
 
 
 def _recorded(store: LedgerStore, timeline: Timeline, battery: str) -> list[Recorded]:

@@ -17,7 +17,7 @@ from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.identifier import BATTERY_PATTERN, BatteryId
 from cellvow.core.protocol.ruleset import get_ruleset
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
-from cellvow.passport.derivation import Recorded
+from cellvow.passport.recorded import Recorded
 from cellvow.passport.short_code import derive_short_code
 
 FORMAT = 3

@@ -19,9 +19,9 @@ from cellvow.api.problems import SECURITY_HEADERS
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, OperationalError, VerificationError
 from cellvow.core.primitives.identifier import BatteryId
 from cellvow.passport.short_code import derive_short_code, write_short_code
+from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Audience, Passport, Reader
 from cellvow.web import site_policy
-from cellvow.web.answers import list_sources
 from cellvow.web.excerpt import order_attestations
 from cellvow.workspace.passports import Viewed
 from tests.unit.api.asgi_client import AsgiClient

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import itertools
+from typing import get_args
 
 import pytest
 
+from cellvow.core.contracts.battery import VoidingCause
 from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY
 from cellvow.core.protocol.ruleset import RULESETS
@@ -14,9 +16,13 @@ from cellvow.passport.access import (
     is_open,
     may_take_bundle,
     seen_registers,
+    sees_document,
     sees_facility,
     sees_life,
+    sees_parties,
+    sees_use,
     sees_values,
+    sees_voiding,
 )
 from cellvow.passport.view import OWNER, PUBLIC, Audience, Reader, Scope, as_reader
 from tests import messages
@@ -35,6 +41,11 @@ def test_a_purchaser_sees_what_he_was_granted_and_no_more(reader: Reader) -> Non
     assert sees_life(reader) is has_history
     assert (REGISTERS if has_history else (RESPONSIBILITY,)) == seen_registers(reader)
     assert not sees_facility(reader)
+    assert sees_use(reader) is has_history
+    assert sees_parties(reader) is has_history
+    assert sees_voiding(reader, "repaired") is has_history
+    assert sees_document(reader, ("recycler", "workshop")) is has_history
+    assert not sees_document(reader, ("recycler", "authority"))
 
 
 @pytest.mark.parametrize("scope", SCOPES, ids=lambda scope: "+".join(sorted(scope)) or "nothing")
@@ -45,6 +56,12 @@ def test_a_scope_makes_no_stranger_a_purchaser(scope: frozenset[Scope]) -> None:
     assert not sees_values(stranger)
     assert not sees_life(stranger)
     assert (RESPONSIBILITY,) == seen_registers(stranger)
+    assert not sees_use(stranger)
+    assert not sees_parties(stranger)
+    assert not sees_document(stranger, ("workshop",))
+    assert sees_use(owner)
+    assert sees_parties(owner)
+    assert sees_document(owner, ("recycler",))
     assert sees_values(owner)
     assert sees_life(owner)
     assert sees_facility(owner)
@@ -54,6 +71,13 @@ def test_a_bare_audience_is_the_least_that_it_can_mean() -> None:
     """A purchaser whose scope nobody named was granted nothing."""
     assert [PUBLIC, Reader(Audience.PURCHASER, frozenset()), OWNER] == [as_reader(one) for one in Audience]
     assert PURCHASERS == [as_reader(one) for one in PURCHASERS]
+
+
+@pytest.mark.parametrize("cause", [*get_args(VoidingCause), "corrected"])
+def test_why_a_certificate_is_void_is_the_worlds_unless_it_tells_what_work_was_done(cause: str) -> None:
+    """Each cause rests on a field that everybody may read, or is kept from strangers."""
+    assert sees_voiding(PUBLIC, cause) is (cause != "repaired")
+    assert sees_voiding(OWNER, cause)
 
 
 OPEN = (messages.model(), messages.battery(), messages.reconstructed(), messages.certificate())

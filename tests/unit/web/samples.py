@@ -4,20 +4,32 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from cellvow.passport.coverage import Signed, derive_coverage
 from cellvow.passport.view import (
     Anchoring,
     Attested,
     Audience,
     Backfill,
     Curve,
+    DisputeSeen,
     Ended,
     Fact,
+    IncidentSeen,
     LifeStep,
     Measured,
+    NoticeSeen,
+    Parties,
+    PartLeft,
+    Parts,
+    PartSeen,
     Passport,
     Register,
+    Relative,
+    Relatives,
+    Safety,
     Scope,
     Source,
+    UseFact,
 )
 from cellvow.web import PageLinks
 
@@ -149,7 +161,8 @@ ANCHORING = Anchoring("cellvow-example", "log.example/passports", 12, ("witness.
 
 def registers(*names: str) -> tuple[Register, ...]:
     """The buyer in the named registers since the hand-over."""
-    return tuple(Register(name, "secondlife", "Secondlife (invented)", ACCEPTED.time_ms, ACCEPTED) for name in names)
+    holder = ("secondlife", "Secondlife (invented)", ACCEPTED.time_ms, ACCEPTED, "HandoverAccepted")
+    return tuple(Register(name, *holder) for name in names)
 
 
 STRANGER = Passport(
@@ -183,7 +196,7 @@ NEWBORN = replace(
     OWNER,
     identity=(Fact("maker", "Nordpack (invented)", None, BIRTH), Fact("manufactured_on", "2026-11-23", None, BIRTH)),
     registers=tuple(
-        Register(name, "nordpack", "Nordpack (invented)", BIRTH.time_ms, BIRTH)
+        Register(name, "nordpack", "Nordpack (invented)", BIRTH.time_ms, BIRTH, "BatteryRegistered")
         for name in ("custody", "ownership", "responsibility")
     ),
     attestations=(),
@@ -313,6 +326,94 @@ MANY_TESTS = replace(
     ),
 )
 """Twelve certificates with six values each and sixty steps: more than a page holds."""
+REPORTED = source("autowerk", "Autowerk (invented)", 20, 4)
+ASSESSED = source("cellab", "Cellab (invented)", 21, 3)
+CLAIMED = source("nebenwerk", "Nebenwerk (invented)", 22, 2)
+BEGUN = source("secondlife", "Secondlife (invented)", 23, 1)
+SERVICED = source("werkstatt", "Werkstatt (invented)", 24, 6)
+SAFETY = Safety(
+    state="danger",
+    since_ms=ASSESSED.time_ms,
+    is_assessed=True,
+    name=ASSESSED.name,
+    source=ASSESSED,
+    incidents=(
+        IncidentSeen("swelling", "danger", REPORTED),
+        *(IncidentSeen("impact", "note", replace(REPORTED, index=index)) for index in (1, 2)),
+    ),
+    incidents_open=4,
+)
+CLONE = DisputeSeen("cloned_serial", "open", True, True, CLAIMED.time_ms, None)
+OVER_OWNERSHIP = DisputeSeen("ownership", "open", False, False, CLAIMED.time_ms, None, ("ownership",))
+WITHDRAWN = DisputeSeen("custody", "withdrawn", False, False, BOUGHT.time_ms, None)
+DECIDED = DisputeSeen("safety", "decided", False, False, BOUGHT.time_ms, "upheld")
+PARTIES = Parties("Nebenwerk (invented)", "CLAIM-1", "Nordpack (invented)", 2, CLAIMED)
+NOTICE = NoticeSeen(
+    CLAIMED.time_ms,
+    CLAIMED.time_ms + 30 * DAY_MS,
+    "insolvent",
+    "Nebenwerk (invented)",
+    "Secondlife (invented)",
+    CLAIMED,
+)
+
+
+def unit(kind: str, number: int = 1) -> str:
+    """A unit of another model."""
+    return f"01/04012345678901/21/{kind}-{number:04}"
+
+
+RELATIVES = Relatives(
+    originals=tuple(Relative(unit("OLD", number), "repurpose", BEGUN.time_ms, BEGUN) for number in range(1, 9)),
+    originals_all=20,
+)
+BECAME = Relatives(successors=(Relative(unit("NEW"), "reuse", BEGUN.time_ms, BEGUN),), successors_all=1)
+USE = (
+    UseFact("installed", (("into", "vehicle"), ("day", "2026-11-14")), ACCEPTED),
+    UseFact("next_service", (("day", "2027-05-14"), ("by", "Werkstatt (invented)")), SERVICED),
+    UseFact("work", (("work", "repair"), ("day", "2026-11-18"), ("reference", "W-1")), SERVICED),
+    UseFact("software_reset", (("component", "bms"), ("release", "open-bms 2.1")), BEGUN),
+    UseFact("maker_released", (("by", "Secondlife (invented)"),), BEGUN),
+    UseFact("grade", (("grade", "B"), ("applications", "backup_power, home_storage")), BEGUN),
+    UseFact(
+        "document",
+        (("reference", "M-1"), ("version", "2"), ("title", "How to open it"), ("roles", "recycler, workshop")),
+        BIRTH,
+    ),
+)
+PARTS = Parts(
+    above=(unit("RACK"),),
+    parts=tuple(
+        part
+        for module in range(1, 3)
+        for part in (
+            PartSeen(unit("MODULE", module), f"slot {module}", "module", 0, SERVICED.time_ms),
+            *(
+                PartSeen(unit("CELL", 24 * module + cell), f"{cell}", "cell", 1, SERVICED.time_ms)
+                for cell in range(1, 25)
+            ),
+        )
+    ),
+    direct=12,
+    is_cut=True,
+    left=(PartLeft(unit("MODULE", 9), unit("MODULE", 2), "slot 2", "defective", SERVICED),),
+)
+"""Fifty parts are what a view holds."""
+CLONED = replace(STRANGER, safety=SAFETY, disputes=(CLONE, WITHDRAWN, DECIDED), notice=NoticeSeen(NOON_MS, NOON_MS))
+FULL = replace(
+    MANY_TESTS,
+    safety=SAFETY,
+    disputes=tuple(replace(one, parties=PARTIES) for one in (CLONE, OVER_OWNERSHIP, OVER_OWNERSHIP, WITHDRAWN)),
+    notice=NOTICE,
+    relatives=RELATIVES,
+    use=(*USE, *(USE[-1] for _ in range(9))),
+    parts=PARTS,
+    coverage=derive_coverage(
+        [Signed(kind, BIRTH) for kind in ("RegisterBattery", "IssueAttestation", "InstallPart", "RecordWork")]
+    ),
+)
+"""Everything that can be on a page at once."""
+SUCCEEDED = replace(OWNER, ended=Ended("succeeded", BEGUN), relatives=BECAME)
 
 
 def hostile_source(number: int) -> Source:
@@ -338,7 +439,7 @@ HOSTILE_PASSPORT = Passport(
         Fact(HOSTILE, 7, HOSTILE, hostile_source(2)),
     ),
     registers=tuple(
-        Register(name, HOSTILE, HOSTILE, NOON_MS, hostile_source(3)) for name in ("responsibility", HOSTILE)
+        Register(name, HOSTILE, HOSTILE, NOON_MS, hostile_source(3), HOSTILE) for name in ("responsibility", HOSTILE)
     ),
     attestations=tuple(
         Attested(
@@ -367,6 +468,29 @@ HOSTILE_PASSPORT = Passport(
     ),
     curve=replace(CURVE, source=hostile_source(6)),
     backfill=Backfill(HOSTILE, HOSTILE, hostile_source(2)),
+    safety=Safety(
+        HOSTILE, NOON_MS, True, HOSTILE, hostile_source(7), (IncidentSeen(HOSTILE, HOSTILE, hostile_source(7)),), 2
+    ),
+    disputes=(
+        DisputeSeen(
+            HOSTILE, "open", True, True, NOON_MS, None, (HOSTILE,), Parties(HOSTILE, HOSTILE, HOSTILE, 1, None)
+        ),
+        DisputeSeen(HOSTILE, HOSTILE, True, False, NOON_MS, HOSTILE),
+    ),
+    notice=NoticeSeen(NOON_MS, NOON_MS, HOSTILE, HOSTILE, HOSTILE, hostile_source(8)),
+    relatives=Relatives((Relative(HOSTILE * 2, HOSTILE, NOON_MS, hostile_source(9)),), (), 1),
+    use=(
+        UseFact(HOSTILE, ((HOSTILE, HOSTILE),), hostile_source(10)),
+        UseFact("work", (("work", HOSTILE), ("day", HOSTILE), ("reference", HOSTILE)), None),
+        UseFact("grade", (("grade", HOSTILE), ("applications", HOSTILE)), None),
+    ),
+    parts=Parts(
+        (HOSTILE * 2,),
+        (PartSeen(HOSTILE * 2, HOSTILE, HOSTILE, 0, NOON_MS),),
+        1,
+        is_cut=False,
+        left=(PartLeft(HOSTILE * 2, HOSTILE * 2, HOSTILE, HOSTILE, hostile_source(11)),),
+    ),
     anchoring=Anchoring(HOSTILE, HOSTILE, 12, (HOSTILE, HOSTILE), 9, NOON_MS),
     is_simulated=True,
     certificate_in_force=True,
@@ -374,7 +498,9 @@ HOSTILE_PASSPORT = Passport(
 
 SAMPLES = {
     "bare": BARE,
+    "cloned": CLONED,
     "ended": ENDED,
+    "full": FULL,
     "hostile": HOSTILE_PASSPORT,
     "long_names": LONG_NAMES,
     "health_only": HEALTH_ONLY,
@@ -386,6 +512,7 @@ SAMPLES = {
     "reconstructed": RECONSTRUCTED,
     "simulated": SIMULATED,
     "stranger": STRANGER,
+    "succeeded": SUCCEEDED,
     "two_definitions": TWO_DEFINITIONS,
 }
 
@@ -400,6 +527,10 @@ def links_for(passport: Passport) -> PageLinks:
     return PageLinks(
         digital_link=DIGITAL_LINK,
         bundle_of=bundle_of,
+        passport_of=lambda battery: f"/{battery}",
+        all_tests=f"/{BATTERY}?see=tests",
+        all_use=f"/{BATTERY}?see=use",
+        all_parts=f"/{BATTERY}?see=parts",
         home="/",
         languages=(("en", "?lang=en"), ("de", "?lang=de"), ("pt_BR", "?lang=pt_BR")),
         witness_note="one_demo",

@@ -91,7 +91,7 @@ def test_a_stranger_reads_the_answers_in_the_order_of_his_questions() -> None:
 @pytest.mark.parametrize(
     "sentence",
     [
-        "Nothing is recorded. Incidents cannot be recorded on this ledger yet",
+        "Nothing is recorded. No incident is reported and nobody has assessed it: this page cannot tell you",
         "Status of the battery: original (first life)",
         "Answers for it: Secondlife (invented) since 15 November 2026, signed by both sides",
         "Yes: 1 certificate is in force.",
@@ -287,11 +287,29 @@ def test_simulated_evidence_is_labelled_before_everything_else() -> None:
 
 
 def test_a_register_that_returned_to_the_maker_was_still_handed_over() -> None:
-    """Where the life shows the acceptance, both sides signed, whoever the holder is."""
+    """By what put him there, and not by who he is: both sides signed, whoever the holder is."""
     back = replace(OWNER.registers[0], organisation="nordpack")
 
-    assert came_by_handover(OWNER, back)
-    assert not came_by_handover(replace(OWNER, life=()), back)
+    assert came_by_handover(back)
+    assert not came_by_handover(replace(back, came_by="BatteryRegistered"))
+
+
+@pytest.mark.parametrize(
+    ("event", "said"),
+    [
+        ("HandoverAccepted", "since 15 November 2026, signed by both sides"),
+        ("DisputeSettled", "by a settlement that both sides signed"),
+        ("DisputeDecided", "by an arbiter’s decision"),
+        ("TakeoverCompleted", "taken over after notice"),
+    ],
+)
+def test_a_register_says_by_whose_word_it_names_its_holder(event: str, said: str) -> None:
+    """A take-over and a decision are not signed by both sides, and the page does not say so."""
+    held = replace(STRANGER, registers=tuple(replace(one, came_by=event) for one in STRANGER.registers))
+    text = page_of(held).text
+
+    assert said in text
+    assert ("since 15 November 2026, signed by both sides" in text) is (event == "HandoverAccepted")
 
 
 def test_early_steps_of_a_long_life_are_folded_away() -> None:
