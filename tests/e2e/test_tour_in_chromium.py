@@ -26,7 +26,8 @@ from cellvow.passport.view import Reader
 from cellvow.web.tour_stops import STOPS
 from cellvow.workspace.passports import Viewed
 from tests.conftest import find_chromium
-from tests.unit.web.samples import GTIN, RECYCLED, SAMPLES, SERVED, SUCCEEDED, as_stranger
+from tests.unit.web.samples import GTIN, SAMPLES
+from tests.unit.web.tour_samples import RECYCLED, SERVED, SUCCEEDED, as_stranger
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 

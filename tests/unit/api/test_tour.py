@@ -19,17 +19,8 @@ from cellvow.web.tour_stops import STOPS
 from cellvow.workspace.passports import Viewed
 from tests.unit.api.asgi_client import AsgiClient
 from tests.unit.web.page_reading import Page, shape_faults
-from tests.unit.web.samples import (
-    BATTERY,
-    CORRECTION,
-    GTIN,
-    OWNER,
-    RECYCLED,
-    SERVED,
-    STRANGER,
-    TESTED,
-    as_stranger,
-)
+from tests.unit.web.samples import BATTERY, CORRECTION, GTIN, OWNER, STRANGER, TESTED
+from tests.unit.web.tour_samples import RECYCLED, SERVED, as_stranger
 
 TOKEN = "open-sesame-0123456789"
 JSON = {"accept": "application/json"}

@@ -245,52 +245,6 @@ RECONSTRUCTED = replace(
     STRANGER,
     backfill=Backfill("estimated", "serial plate and workshop file 7", BIRTH, corrected=True),
 )
-SERVICED_BY, BEGUN_BY = (
-    source("garage", "Garage (invented)", 12, 8),
-    source("secondlife", "Secondlife (invented)", 13, 7),
-)
-RECYCLED_BY = source("recycler", "Recycler (invented)", 14, 2)
-SERVED = replace(
-    OWNER,
-    attestations=(),
-    life=(
-        *LIFE,
-        LifeStep("IncidentReported", (("reference", "HOT-1"),), ACCEPTED),
-        LifeStep("SafetyAssessed", (), SERVICED_BY),
-        LifeStep("SoftwareUpdated", (("release", "2.1"),), SERVICED_BY),
-        LifeStep("WorkRecorded", (("reference", "WORK-1"),), SERVICED_BY),
-    ),
-    certificate_in_force=False,
-)
-SUCCEEDED = replace(
-    SERVED,
-    status="repurposed",
-    life=(*SERVED.life, LifeStep("SecondLifeBegun", (), BEGUN_BY)),
-    ended=Ended("succeeded", BEGUN_BY),
-)
-RECYCLED = replace(
-    OWNER,
-    status="waste",
-    identity=(Fact("maker", "Secondlife (invented)", None, BEGUN_BY),),
-    life=(
-        LifeStep("SecondLifeBegun", (), BEGUN_BY),
-        LifeStep("UnitGraded", (), BEGUN_BY),
-        LifeStep("WasteDeclared", (), BEGUN_BY),
-        LifeStep("UnitRecycled", (), RECYCLED_BY),
-    ),
-    ended=Ended("recycled", RECYCLED_BY),
-)
-"""Three units further on in life: serviced, become another, and that other one at its end."""
-
-
-def as_stranger(passport: Passport) -> Passport:
-    """What of it everybody sees."""
-    public = tuple(one for one in passport.registers if one.register == "responsibility")
-    certificates = tuple(replace(one, measured=HIDDEN) for one in passport.attestations if one.is_certificate)
-    shown = replace(passport, audience=Audience.PUBLIC, registers=public, attestations=certificates)
-    return replace(shown, life=(), curve=None, coverage=None)
-
-
 TWO_DEFINITIONS = replace(
     OWNER,
     attestations=(

@@ -29,7 +29,6 @@ from tests.unit.web.samples import (
     ACCEPTED,
     BARE,
     BATTERY,
-    BEGUN_BY,
     BIRTH,
     BOUGHT,
     CORRECTION,
@@ -38,17 +37,12 @@ from tests.unit.web.samples import (
     NEWBORN,
     OWNER,
     RECONSTRUCTED,
-    RECYCLED,
-    RECYCLED_BY,
     SAMPLES,
-    SERVED,
-    SERVICED_BY,
     SIMULATED,
     STRANGER,
-    SUCCEEDED,
     TESTED,
-    as_stranger,
 )
+from tests.unit.web.tour_samples import BEGUN_BY, RECYCLED, RECYCLED_BY, SERVED, SERVICED_BY, SUCCEEDED, as_stranger
 
 PAGE_BYTES_MAX = 25_000
 NAMES = [stop.name for stop in STOPS]
