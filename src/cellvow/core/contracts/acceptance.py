@@ -25,6 +25,7 @@ from cellvow.core.contracts.contract import (
     Schema,
     require,
 )
+from cellvow.core.contracts.day import derive_day_number
 from cellvow.core.contracts.policy.calendar import parse_day
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -33,8 +34,6 @@ VerdictWord = Literal["accept", "re_test", "cannot_tell"]
 ACCEPT, RE_TEST, CANNOT_TELL = "accept", "re_test", "cannot_tell"
 EVALUATION = "evaluation"
 """What a verdict's one result is called: the policy, and every evaluation that led to the verdict."""
-_DAY_MS = 86_400_000
-_EPOCH_DAY = parse_day("1970-01-01") or 0
 
 
 # Records
@@ -93,7 +92,7 @@ def verdict_key(organisation: str, reference: str) -> str:
 def require_past_day(context: Context, day: str) -> None:
     """Raise `Rejected` unless the calendar has this day and it is not after the block's (UTC)."""
     number = parse_day(day)
-    known = number is not None and number - _EPOCH_DAY <= context.time_ms // _DAY_MS
+    known = number is not None and number <= derive_day_number(context.time_ms)
     require(known, Reason.WRONG_DAY, as_of=day)
 
 

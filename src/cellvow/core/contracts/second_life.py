@@ -37,6 +37,7 @@ from cellvow.core.contracts.contract import (
     require,
     require_version,
 )
+from cellvow.core.contracts.day import derive_day_number
 from cellvow.core.contracts.life import (
     require_dismantled,
     require_fit_for_waste,
@@ -73,8 +74,6 @@ Application = Literal[
 ]
 APPLICATIONS_MAX = 8
 """As many as there are names for them."""
-_DAY_MS = 86_400_000
-_EPOCH_DAY = parse_day("1970-01-01") or 0
 
 
 # Records
@@ -169,7 +168,7 @@ def derive_grade_state(record: GradeRecord, battery: BatteryRecord, time_ms: int
 def require_born_after(context: Context, day: str, originals: tuple[BatteryRecord, ...]) -> None:
     """Raise `Rejected` unless a successor's day lies between the births of its originals and this block."""
     number = parse_day(day)
-    is_past = number is not None and number - _EPOCH_DAY <= context.time_ms // _DAY_MS
+    is_past = number is not None and number <= derive_day_number(context.time_ms)
     is_later = all(one.manufactured_on <= day for one in originals)
     require(is_past and is_later, Reason.DAY_OUT_OF_RANGE, day=day)
 
@@ -183,7 +182,7 @@ def require_successor_day(context: Context, battery: str, day: str) -> None:
 
 def _is_still(day: str, time_ms: int) -> bool:
     number = parse_day(day)
-    return number is not None and number - _EPOCH_DAY >= time_ms // _DAY_MS
+    return number is not None and number >= derive_day_number(time_ms)
 
 
 def _require_balance(message: BeginSecondLife) -> None:
