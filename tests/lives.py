@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from dataclasses import replace as replace_genesis
+from typing import Literal
 
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
-from cellvow.core.contracts.contract import Message
+from cellvow.core.contracts.contract import Message, Provenance, encode_record
 from cellvow.core.contracts.custody import OfferRecord, offer_key
 from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
+from cellvow.core.contracts.use import InstallationRecord
 from cellvow.core.ledger.genesis import Organisation
 from cellvow.core.ledger.outcome import Outcome
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.protocol.ruleset import NEWEST
 from tests import messages
-from tests.world import BUYER, MAKER, World, make_genesis, make_signer
+from tests.world import BUYER, GENESIS_MS, MAKER, World, make_genesis, make_signer
 
 RECYCLER = "rohstoff"
 SECOND_GTIN = messages.OTHER_GTIN
@@ -101,3 +103,18 @@ def recycle(world: World, battery: str = messages.BATTERY) -> None:
     hand_over(world, MAKER, RECYCLER, battery)
     message = messages.recycling(unit_of(world, battery).version, identifier=battery)
     world.accept(world[RECYCLER].key.sign(message))
+
+
+def installed(identifier: str = messages.BATTERY, state: Literal["installed", "removed"] = "installed") -> bytes:
+    """The record of a unit that is, or was, in a vehicle."""
+    record = InstallationRecord(
+        provenance=Provenance(statement="1e" * 32, index=0),
+        battery=identifier,
+        organisation=MAKER,
+        state=state,
+        into="vehicle",
+        place=messages.committed("1f"),
+        installed_on="2025-12-01",
+        since_ms=GENESIS_MS,
+    )
+    return encode_record(record)

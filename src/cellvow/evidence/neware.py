@@ -53,10 +53,10 @@ def is_ndax(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _POINTS in archive.namelist()
+    # All that a damaged or foreign zip was seen to raise; the last but one is the archive reader's word for a version
+    # or a compression that it has not learnt. Then it is no .ndax, and is refused as a zip.
     except (zipfile.BadZipFile, ValueError, LookupError, OSError, NotImplementedError, struct.error):
-        return (
-            False  # all that a damaged or foreign zip was seen to raise: then it is no .ndax, and is refused as a zip
-        )
+        return False
 
 
 def read_neware(content: bytes, name: str) -> tuple[Recorded, Integers]:

@@ -26,7 +26,6 @@ from cellvow.core.contracts.contract import (
     Context,
     Contract,
     Count,
-    Message,
     Record,
     require,
     require_version,
@@ -35,6 +34,7 @@ from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.lineage import BECOMES, Ending, get_assembly, put_end
 from cellvow.core.contracts.organisation import get_organisation, require_role
 from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
+from cellvow.core.contracts.use import OfUnit, is_installed
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
@@ -50,7 +50,6 @@ Deed = Literal["decommission", "waste", "reuse", "repurpose", "remanufacture", "
 WasteCause = Literal["worn_out", "defective", "damaged", "recalled", "accident", "unwanted", "obsolete", "other"]
 RestCause = Literal["out_of_service", "vehicle_scrapped", "defective", "damaged", "recalled", "stored", "other"]
 LossCause = Literal["fire", "accident", "disaster", "lost"]
-INSTALLED = "installed"
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,28 +125,10 @@ class SightingRecord(Record, frozen=True, kw_only=True):
     last_ms: Count
 
 
-class _Installation(msgspec.Struct):
-    """What is read here of `installation/BATTERY`: whether the unit is built into something that uses it."""
-
-    state: str = ""
-
-
-_INSTALLATION = msgspec.json.Decoder(_Installation)
-
-
 # Messages
 
 
-class _OfUnit(Message, frozen=True, kw_only=True):
-    battery: Annotated[Battery, WORLD]
-
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
-
-
-class _Fenced(_OfUnit, frozen=True, kw_only=True):
+class _Fenced(OfUnit, frozen=True, kw_only=True):
     """`version` is that of the battery's record as the signer saw it."""
 
     version: Annotated[Count, MEMBERS]
@@ -182,7 +163,7 @@ class RecordDestruction(_Fenced, frozen=True, kw_only=True):
     report: Annotated[Committed, WORLD]
 
 
-class ReportSighting(_OfUnit, frozen=True, kw_only=True):
+class ReportSighting(OfUnit, frozen=True, kw_only=True):
     """Report that an identifier was seen on a unit in the field; where stays a commitment. Any member may."""
 
     place: Annotated[Committed, WORLD]
@@ -233,9 +214,7 @@ def require_fit_for_waste(context: Context, unit: BatteryRecord, addressee: str)
 def require_out_of_use(context: Context, unit: BatteryRecord) -> None:
     """Raise `Rejected` while a unit is a part of another, or installed."""
     require(unit.part_of is None, Reason.PART_OF_ANOTHER, battery=unit.part_of or "")
-    value = context.get_bytes(f"installation/{unit.battery}")
-    is_installed = value is not None and _INSTALLATION.decode(value).state == INSTALLED
-    require(not is_installed, Reason.STILL_INSTALLED, battery=unit.battery)
+    require(not is_installed(context, unit.battery), Reason.STILL_INSTALLED, battery=unit.battery)
 
 
 def require_dismantled(context: Context, unit: BatteryRecord) -> None:

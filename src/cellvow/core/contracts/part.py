@@ -46,6 +46,7 @@ from cellvow.core.contracts.register import (
     put_register,
     register_key,
 )
+from cellvow.core.contracts.use import is_installed
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import ensure, fail
@@ -231,19 +232,6 @@ def derive_registered(read: Read, register: str, battery: str) -> RegisterRecord
     if value is None:
         fail(f"battery {root} is registered without a {register} record")
     return decode_record(RegisterRecord, value)
-
-
-def is_installed(context: Context, battery: str) -> bool:
-    """Whether the unit is in a vehicle or a storage system by itself: its last installation was not ended.
-
-    The record belongs to another contract; only its `state` is read here.
-    """
-    value = context.get_bytes(f"installation/{battery}")
-    return value is not None and msgspec.json.decode(value, type=_Installation).state == INSTALLED
-
-
-class _Installation(msgspec.Struct, frozen=True):
-    state: str = INSTALLED
 
 
 def _require_around(context: Context, message: _OnWhole) -> BatteryRecord:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from typing import Literal
 
 import pytest
 from msgspec.structs import replace
@@ -31,6 +32,7 @@ from tests.lives import (
     claimed,
     hand_over,
     holders,
+    installed,
     lives_world,
     order,
     recycle,
@@ -238,7 +240,7 @@ def test_no_decision_gives_waste_to_somebody_who_may_not_answer_for_it(winner: s
 def test_who_answers_records_that_a_unit_is_gone() -> None:
     """And nobody else; it ceases whatever it was built into, but not as a part of a unit that is still there."""
     world = lives_world()
-    world.state.update({f"installation/{UNIT}": b'{"state":"installed"}', f"assembly/{UNIT}": b'{"parts":2}'})
+    world.state.update({f"installation/{UNIT}": installed(), f"assembly/{UNIT}": b'{"parts":2}'})
 
     assert refused(world, BUYER, messages.destruction()) is Reason.NOT_RESPONSIBLE
     assert refused(world, MAKER, messages.destruction()) is None
@@ -259,10 +261,10 @@ def test_a_part_is_gone_with_its_whole_and_by_itself_once_that_is_gone() -> None
 
 
 @pytest.mark.parametrize("state", ["installed", "removed"])
-def test_what_is_installed_is_taken_out_first(state: str) -> None:
+def test_what_is_installed_is_taken_out_first(state: Literal["installed", "removed"]) -> None:
     """Waste, rest and recycling of a unit that something still uses are refused."""
     world = lives_world()
-    world.state.update({f"installation/{UNIT}": f'{{"battery":"{UNIT}","state":"{state}"}}'.encode()})
+    world.state.update({f"installation/{UNIT}": installed(state=state)})
     expected = Reason.STILL_INSTALLED if state == "installed" else None
 
     assert refused(world, MAKER, messages.decommissioning()) is expected

@@ -32,6 +32,7 @@ from tests.assembly import (
     submit,
     workshop,
 )
+from tests.lives import installed
 from tests.world import BUYER, CARMAKER, LABORATORY, MAKER, World, without_sequences
 
 
@@ -148,9 +149,9 @@ def test_what_is_in_a_vehicle_by_itself_does_not_become_a_part() -> None:
     """An installation on record that has not ended stands in the way; one that has does not."""
     world = workshop(pack(1), module(1))
     put = world.state.update
-    put({f"installation/{module(1)}": b'{"state":"installed","vehicle":"x"}'})
+    put({f"installation/{module(1)}": installed(module(1))})
     assert refused(world, MAKER, messages.part_in(module(1), pack(1))) is Reason.STILL_INSTALLED
-    put({f"installation/{module(1)}": b'{"state":"removed"}'})
+    put({f"installation/{module(1)}": installed(module(1), "removed")})
     assert refused(world, MAKER, messages.part_in(module(1), pack(1))) is None
 
 

@@ -36,6 +36,7 @@ from tests.lives import (
     claimed,
     hand_over,
     holders,
+    installed,
     lives_world,
     order,
     recycle,
@@ -343,9 +344,9 @@ def test_nothing_is_done_with_a_unit_that_has_become_another() -> None:
 def test_a_disputed_installed_or_assembled_unit_does_not_become_another() -> None:
     """Each of these has to end first."""
     world = handed_over()
-    world.state.update({f"installation/{UNIT}": b'{"state":"installed"}'})
+    world.state.update({f"installation/{UNIT}": installed()})
     assert refused(world, BUYER, repurposed()) is Reason.STILL_INSTALLED
-    world.state.update({f"installation/{UNIT}": b'{"state":"removed"}', f"assembly/{UNIT}": b'{"parts":3}'})
+    world.state.update({f"installation/{UNIT}": installed(state="removed"), f"assembly/{UNIT}": b'{"parts":3}'})
     assert refused(world, BUYER, repurposed()) is Reason.STILL_HAS_PARTS
     world.state.update({f"assembly/{UNIT}": b'{"parts":0}'})
     world.state.update({battery_key(UNIT): encode_record(replace(unit_of(world), part_of=OTHER))})

@@ -10,6 +10,7 @@ from cellvow.core.ledger.rejection import Reason
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.limits import SUCCESSORS_MAX
 from tests import messages
+from tests.lives import installed
 from tests.world import BUYER, MAKER, World
 
 UNIT = messages.OTHER_BATTERY
@@ -58,7 +59,7 @@ LIFE: dict[Reason, Callable[[World], Statement]] = {
     Reason.BALANCE_EXCEEDED: _after(
         then=messages.second_life(originals=(messages.draw(UNIT, mass_g=786),)),
     ),
-    Reason.STILL_INSTALLED: _beside(f"installation/{UNIT}", b'{"state":"installed"}', _AGAIN),
+    Reason.STILL_INSTALLED: _beside(f"installation/{UNIT}", installed(), _AGAIN),
     Reason.STILL_HAS_PARTS: _beside(f"assembly/{UNIT}", b'{"parts":1}', _AGAIN),
     Reason.NOT_RESPONSIBLE: lambda world: world[BUYER].key.sign(messages.waste(identifier=UNIT)),
     Reason.NAMED_TWICE: _after(then=messages.second_life(originals=(messages.draw(UNIT), messages.draw(UNIT)))),
