@@ -44,6 +44,7 @@ from cellvow.core.protocol.transition import (
     Head,
     apply_block,
     begin_chain,
+    read_sequences,
     require_authentic,
     require_fresh,
 )
@@ -317,7 +318,7 @@ class World:
             envelope = parse_statement(data).envelope
             when = self.next_ms if time_ms is None else time_ms
             require_authentic(self.head.chain_id, self.state.get, envelope, self.head.height + 1, when)
-            require_fresh(self.state.get, envelope)
+            require_fresh(read_sequences(self.state.get, envelope.kid), envelope)
         except Malformed as error:
             return NotIncludable(Reason.MALFORMED, detail=str(error))
         except NotIncludable as refusal:

@@ -60,6 +60,7 @@ class Listener:
         _report_failures_in_words()
         config = uvicorn.Config(
             application,
+            loop="asyncio",
             log_config=None,
             log_level="error",
             access_log=False,

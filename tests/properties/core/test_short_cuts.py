@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 import pytest
-from hypothesis import given
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from cellvow.core.ledger.key import SequenceRecord, encode_sequence_record, parse_sequence_record
@@ -18,11 +18,20 @@ from cellvow.core.ledger.statement import (
     parse_envelope,
     parse_statement,
 )
+from cellvow.core.primitives import encoding
 from cellvow.core.primitives.cbor import encode_cbor
 from cellvow.core.primitives.digest import Digest
-from cellvow.core.primitives.encoding import encode_document, parse_object
+from cellvow.core.primitives.encoding import (
+    Json,
+    encode_document,
+    parse_any_document,
+    parse_document,
+    parse_object,
+    write_any,
+)
 from cellvow.core.primitives.errors import Malformed
 from tests import messages
+from tests.properties.core.strategies import documents, mutations
 from tests.world import make_signer
 
 if TYPE_CHECKING:
@@ -39,6 +48,58 @@ def outcome_of(parse: Callable[[bytes], Envelope | None], data: bytes) -> Envelo
         return parse(data)
     except Malformed:
         return "refused"
+
+
+def parsed_by(parse: Callable[[bytes], Json], data: bytes) -> str:
+    """What a parser of documents gives, with the types it has, or that it refuses."""
+    try:
+        return repr(parse(data))
+    except Malformed:
+        return "refused"
+
+
+@pytest.mark.slow
+@given(st.one_of(documents.map(encode_document), mutations(documents.map(encode_document)), st.binary(max_size=40)))
+@example(b'{"a":1,"a":1}')
+@example(b"-0")
+@example(b"1.0")
+@example(b"9007199254740992")
+@example(b"9" * 5_000)
+@example(b'{"a":"\x7f"}')
+@example(b'"\\u0041"')
+@example(b"[" * 5_000)
+@example(b'{"b":1,"a":1}')
+@example(b'{"\xc3\xa9":1}')
+def test_a_document_read_the_short_way_is_what_the_long_way_reads(data: bytes) -> None:
+    """Two libraries take the same bytes, refuse the same bytes, and give the same values."""
+    assert parsed_by(parse_any_document, data) == parsed_by(parse_document, data)
+
+
+@pytest.mark.slow
+@given(documents)
+@example("".join(map(chr, range(0x2FF))))
+@example({"\x7f": [None, True, False, -(2**53) + 1, 2**53 - 1, ""], "": {}})
+def test_a_document_written_the_short_way_has_the_same_bytes(document: Json) -> None:
+    """Escapes, order of the keys and numbers are the standard library's."""
+    assert write_any(document) == encode_document(document)
+
+
+def test_every_character_is_written_the_same_way() -> None:
+    """All of Unicode: half of a surrogate pair is refused by both, any other character has one spelling."""
+    characters = "".join(map(chr, (*range(0xD800), *range(0xE000, 0x110000))))
+
+    assert write_any(characters) == encode_document(characters)
+    for half in ("\ud800", "\udfff"):
+        with pytest.raises(Malformed, match="surrogate"):
+            encode_document(half)
+
+
+def test_control_what_is_signed_every_day_takes_the_short_way(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Else the properties above would compare one parser with itself."""
+    payload = parse_statement(SOUND).envelope.payload
+    monkeypatch.setattr(encoding, "parse_any_document", None)
+
+    assert parse_document(payload)
 
 
 @pytest.mark.slow

@@ -147,6 +147,7 @@ def encode_sequence_record(record: SequenceRecord) -> bytes:
     return encode_document({"marks": f"{record.marks:x}", "statement": record.statement, "top": record.top})
 
 
+@lru_cache(maxsize=4_096)  # an engine asks four times, on the same record
 def parse_sequence_record(data: bytes) -> SequenceRecord:
     """The sequence record of canonical bytes; raises `Malformed`."""
     usual = _USUAL.match(data)

@@ -17,8 +17,8 @@ KEY_DOMAIN = "cellvow/state/key/v1"
 _KEY_PREFIX = KEY_DOMAIN.encode("ascii") + b"\0"
 EMPTY = Digest(bytes(32))
 _KEY_BITS = 256
-_BUCKET_KEYS = 8  # of which a growing tree is given a quarter: short scans, and few hashes per update
-_FULL_KEYS = 8  # a bucket, on average, when the tree is built anew with more levels
+_BUCKET_KEYS = 2  # of which a growing tree is given a quarter: short scans, and few hashes per update
+_FULL_KEYS = 4  # a bucket, on average, when the tree is built anew with more levels
 _LEVELS_MAX = 20
 _ENTRY = 2 * DIGEST_LENGTH
 _MANY = 2
@@ -199,7 +199,10 @@ class StateTree:
     def holds(self, hashed: bytes) -> bool:
         """Whether there is a record of the key with this hash."""
         bucket = self._buckets[_prefix(hashed, self.levels)]
-        return any(bucket[at : at + DIGEST_LENGTH] == hashed for at in range(0, len(bucket), _ENTRY))
+        at = bucket.find(hashed)
+        while at >= 0 and at % _ENTRY:  # met across two entries, or as the hash of one
+            at = bucket.find(hashed, at + 1)
+        return at >= 0
 
     def prove(self, key: str, values: Mapping[bytes, bytes]) -> StateProof:
         """Proof that `key` has, or has not, a record; `values` gives the value hash of a key hash met instead."""

@@ -5,8 +5,8 @@ depth at most 16. Example: `{"battery":"01/04012345123456/21/LEAF-0001","mass_g"
 """
 
 import json
-from collections.abc import Iterable
-from typing import Never, TypeAlias, Union
+from collections.abc import Callable
+from typing import Annotated, Any, Never, TypeAlias, Union
 
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.limits import DEPTH_MAX, INTEGER_MAX, MESSAGE_BYTES_MAX
@@ -26,6 +26,14 @@ def parse_document(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> Json:
     """The value of canonical bytes; raises `Malformed` for every other spelling of it."""
     if len(data) > bytes_max:
         raise Malformed(f"document of {len(data)} bytes: at most {bytes_max} are allowed")
+    plain = None if _READ_PLAIN is None else _READ_PLAIN(data)
+    if plain is not None:
+        return plain
+    return parse_any_document(data)
+
+
+def parse_any_document(data: bytes) -> Json:
+    """The value of canonical bytes by the standard library alone, which also explains what is wrong with others."""
     try:
         text = data.decode("utf-8")
     except UnicodeDecodeError as error:
@@ -51,6 +59,16 @@ def parse_object(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> dict[str
 
 
 def _encode(value: Json) -> bytes:
+    if _WRITE is not None:
+        try:
+            return _WRITE(value)
+        except (TypeError, ValueError):  # half of a surrogate pair, or a kind of text of somebody's own
+            pass
+    return write_any(value)
+
+
+def write_any(value: Json) -> bytes:
+    """The canonical bytes of a value of the profile, by the standard library alone."""
     try:
         return _ENCODER.encode(value).encode("utf-8")
     except UnicodeEncodeError as error:
@@ -79,8 +97,7 @@ def _refuse_number(text: str) -> Never:
 
 
 def _check(value: object, depth: int) -> None:
-    kind = type(value)
-    if kind is str or isinstance(value, str | bool | None):
+    if isinstance(value, str | bool | None):
         return
     if isinstance(value, int):
         _check_integer(value)
@@ -90,17 +107,11 @@ def _check(value: object, depth: int) -> None:
     if isinstance(value, dict):
         for key in value:
             _check_key(key)
-        _check_all(value.values(), depth + 1)
-    elif isinstance(value, list | tuple):
-        _check_all(value, depth + 1)
-    else:
-        raise Malformed(f"a {kind.__name__} cannot be part of a document")
-
-
-def _check_all(values: Iterable[object], depth: int) -> None:
-    for value in values:
-        if type(value) is not str:
-            _check(value, depth)
+    elif not isinstance(value, list | tuple):
+        raise Malformed(f"a {type(value).__name__} cannot be part of a document")
+    for member in value.values() if isinstance(value, dict) else value:
+        if type(member) is not str:
+            _check(member, depth + 1)
 
 
 def _check_key(key: object) -> None:
@@ -121,3 +132,37 @@ _ENCODER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), sort_keys
 _DECODER = json.JSONDecoder(
     object_pairs_hook=_object, parse_float=_refuse_number, parse_int=_integer, parse_constant=_refuse_number
 )
+
+
+_PLAIN_DEPTH = 5
+
+
+def _short_ways() -> tuple[Callable[[bytes], Json] | None, Callable[[Json], bytes] | None]:
+    """A reader and a writer of the same bytes through msgspec; None for each where it is not installed.
+
+    The reader takes ASCII without escapes, in which every value has one spelling, of a depth of at most
+    `_PLAIN_DEPTH`; it gives None for what it leaves to `parse_any_document`, and for `null`.
+    """
+    try:
+        import msgspec
+    except ImportError:  # the offline verifier carries no library: it takes the long ways
+        return None, None
+    integer = Annotated[int, msgspec.Meta(ge=-INTEGER_MAX, le=INTEGER_MAX)]
+    kind: Any = Union[bool, integer, str, None]  # noqa: UP007 - built up below
+    for _ in range(_PLAIN_DEPTH):
+        kind = Union[bool, integer, str, None, list[kind], dict[str, kind]]  # noqa: UP007 - of a kind known at run time
+    decode, encode = msgspec.json.Decoder(kind).decode, msgspec.json.Encoder(order="sorted").encode
+
+    def read(data: bytes) -> Json:
+        if not data.isascii() or b"\\" in data:
+            return None
+        try:
+            value: Json = decode(data)
+        except (msgspec.DecodeError, ValueError, RecursionError):
+            return None
+        return value if encode(value) == data else None
+
+    return read, encode
+
+
+_READ_PLAIN, _WRITE = _short_ways()

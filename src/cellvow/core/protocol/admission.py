@@ -5,11 +5,11 @@ A block that holds a statement which may not stand is invalid as a whole, so who
 
 from dataclasses import dataclass, field
 
-from cellvow.core.ledger.key import encode_sequence_record, sequence_record_key
+from cellvow.core.ledger.key import SequenceRecord
 from cellvow.core.ledger.rejection import NotIncludable, Reason
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.signature import SignatureCheck, is_valid
-from cellvow.core.protocol.transition import Head, Read, require_authentic, require_fresh
+from cellvow.core.protocol.transition import Head, Read, read_sequences, require_authentic, require_fresh
 
 _RAISES_FLOOR = b'"type":"RaiseFloor"'
 """In the canonical bytes of every message that raises the floor of its own key's sequences; in a text it is escaped."""
@@ -24,7 +24,7 @@ class Admission:
     height: int
     time_ms: int
     check: SignatureCheck = is_valid
-    _marked: dict[str, bytes] = field(default_factory=dict)
+    _marked: dict[bytes, SequenceRecord] = field(default_factory=dict)
     _raising: dict[bytes, None] = field(default_factory=dict)
 
     def admit(self, statement: Statement) -> None:
@@ -34,11 +34,9 @@ class Admission:
             # The floor rises inside the block: what it leaves fresh shows only when the block is applied.
             raise NotIncludable(Reason.SEQUENCE_USED, sequence=envelope.sequence)
         # Whether it is fresh costs nothing to ask, and spares the signature of what was sent again.
-        marked = require_fresh(self._read_marked, envelope)
+        used = self._marked.get(envelope.kid) or read_sequences(self.read, envelope.kid)
+        marked = require_fresh(used, envelope)
         require_authentic(self.head.chain_id, self.read, envelope, self.height, self.time_ms, self.check)
-        self._marked[sequence_record_key(envelope.kid)] = encode_sequence_record(marked)
+        self._marked[envelope.kid] = marked
         if any(_RAISES_FLOOR in message for message in statement.messages):
             self._raising[envelope.kid] = None
-
-    def _read_marked(self, key: str) -> bytes | None:
-        return self._marked[key] if key in self._marked else self.read(key)

@@ -251,7 +251,7 @@ def _authenticate(head: Head, sitting: _Sitting, statement: Statement, check: Si
     record_key = sequence_record_key(envelope.kid)
     try:
         key = require_authentic(head.chain_id, sitting.state.get, envelope, block.height, block.time_ms, check)
-        marked = require_fresh(sitting.read, envelope)
+        marked = require_fresh(read_sequences(sitting.read, envelope.kid), envelope)
     except NotIncludable as refusal:
         raise InvalidBlock(f"block {block.height} holds a statement that is not includable: {refusal}") from refusal
     sitting.writes[record_key] = encode_sequence_record(marked)
@@ -277,10 +277,14 @@ def require_authentic(
     return key
 
 
-def require_fresh(read: Read, envelope: Envelope) -> SequenceRecord:
+def read_sequences(read: Read, kid: bytes) -> SequenceRecord:
+    """The sequences that a key has used."""
+    value = read(sequence_record_key(kid))
+    return SequenceRecord() if value is None else parse_sequence_record(value)
+
+
+def require_fresh(record: SequenceRecord, envelope: Envelope) -> SequenceRecord:
     """The key's sequences with this one marked; raises `NotIncludable` if it was used, or lies outside the window."""
-    value = read(sequence_record_key(envelope.kid))
-    record = SequenceRecord() if value is None else parse_sequence_record(value)
     ahead = envelope.sequence - record.top
     if not -SEQUENCE_WINDOW < ahead <= SEQUENCE_WINDOW:
         raise NotIncludable(Reason.SEQUENCE_OUT_OF_WINDOW, sequence=envelope.sequence, top=record.top)
@@ -298,8 +302,9 @@ def _apply_statement(sitting: _Sitting, statement: Statement, key: KeyRecord) ->
     own: dict[str, bytes] = {}
     outcomes: list[Outcome] = []
     rule = _find_rule(sitting, statement, key.organisation)
+    contexts = _contexts(sitting, own, statement, key)
     for index in range(len(statement.messages)):
-        context = _context(sitting, own, statement, index, key)
+        context = contexts(index)
         outcome = _apply_message(sitting, statement, key, rule, context)
         own.update(context.writes)
         outcomes.append(outcome)
@@ -339,10 +344,11 @@ def _abort(
     waiting = aborted if is_stopped else Outcome(reason=Reason.PARTLY_HELD)
     kept: dict[str, bytes] = {}
     left: list[Outcome] = []
+    contexts = _contexts(sitting, kept, statement, key)
     for index, first in enumerate(outcomes):
         outcome = first
         if first.is_contested:
-            context = _context(sitting, kept, statement, index, key)
+            context = contexts(index)
             outcome = _apply_message(sitting, statement, key, rule, context)
             if outcome.is_contested:
                 kept.update(context.writes)
@@ -394,21 +400,28 @@ def _execute(ruleset: Ruleset, context: Context, message: Message) -> list[Event
     return events
 
 
-def _context(sitting: _Sitting, own: dict[str, bytes], statement: Statement, index: int, key: KeyRecord) -> Context:
-    salt = statement.salt(index)
-    return Context(
-        read=_overlay(sitting.read, own),
-        organisation=key.organisation,
-        kid=key.kid,
-        height=sitting.block.height,
-        time_ms=sitting.block.time_ms,
-        chain_id=statement.envelope.chain_id,
-        provenance=Provenance(
-            statement=statement.envelope.digest.hex(), index=index, salt=None if salt is None else salt.hex()
-        ),
-        find=_overlay_keys(sitting.find, own),
-        ruleset=sitting.ruleset.version,
-    )
+def _contexts(
+    sitting: _Sitting, own: dict[str, bytes], statement: Statement, key: KeyRecord
+) -> Callable[[int], Context]:
+    """index -> the context of that message of the statement; `own` is what those before it wrote."""
+    read, find = _overlay(sitting.read, own), _overlay_keys(sitting.find, own)
+    digest, chain_id = statement.envelope.digest.hex(), statement.envelope.chain_id
+
+    def context_of(index: int) -> Context:
+        salt = statement.salt(index)
+        return Context(
+            read=read,
+            organisation=key.organisation,
+            kid=key.kid,
+            height=sitting.block.height,
+            time_ms=sitting.block.time_ms,
+            chain_id=chain_id,
+            provenance=Provenance(statement=digest, index=index, salt=None if salt is None else salt.hex()),
+            find=find,
+            ruleset=sitting.ruleset.version,
+        )
+
+    return context_of
 
 
 def _digest_outcomes(statement: Statement, outcomes: tuple[bytes, ...]) -> Digest:

@@ -10,6 +10,8 @@ import sys
 import time
 from pathlib import Path
 
+import uvloop
+
 from cellvow.core.primitives.errors import CellvowError, InvalidBlock, InvariantBroken, Malformed
 from cellvow.core.primitives.signature import require_sound_library
 from cellvow.node.cometbft.application import LedgerApplication
@@ -44,7 +46,7 @@ def run(folder: Path, socket: Path, snapshot_interval: int = SNAPSHOT_INTERVAL) 
         require_sound_library()
         application = LedgerApplication(folder, now_ms, snapshot_interval=snapshot_interval)
         try:
-            asyncio.run(serve(application, socket))
+            uvloop.run(serve(application, socket))
         finally:
             application.close()
     except (LedgerStopped, InvalidBlock, InvariantBroken) as error:

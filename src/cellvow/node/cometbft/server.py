@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
 from pathlib import Path
 from types import TracebackType
-from typing import Protocol
+from typing import Protocol, cast
 
 from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalError
 from cellvow.node.cometbft.messages import Message, Request, Response, ResponseException, ResponseFlush, parse_message
@@ -90,6 +90,10 @@ def encode_frame(message: Message) -> bytes:
         rest >>= 7
     prefix.append(rest)
     return bytes(prefix) + content
+
+
+_FLUSHED = encode_frame(Response(flush=ResponseFlush()))
+"""It says nothing, and is asked for after nearly every other request."""
 
 
 class FrameReader:
@@ -240,8 +244,8 @@ class _Connection(asyncio.BufferedProtocol):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         """Begin, unless the server was closed in the meantime."""
-        if isinstance(transport, asyncio.Transport) and self._server.enter(self):
-            self._transport = transport
+        if self._server.enter(self):
+            self._transport = cast("asyncio.Transport", transport)  # uvloop's is one in all but its class
         else:
             transport.close()
 
@@ -320,7 +324,7 @@ class _Connection(asyncio.BufferedProtocol):
             written.clear()
             self._server.fail(error)
             return
-        written.append(encode_frame(Response(**{kind: answer})))
+        written.append(_FLUSHED if kind == "flush" else encode_frame(Response(**{kind: answer})))
 
     def _end_query(self, answered: "asyncio.Future[Message]") -> None:
         """Write the query's answer and go on with what came after it."""
