@@ -242,6 +242,7 @@ UNDESCRIBED = {
     "/enter/{key}": "turns the owner's key into a session of a browser; the key is printed at start",
     "/leave": "ends that session",
     "/g/{token}": "opens a purchaser link in a browser; programs show the token as a bearer",
+    "/find": "leads from a code that somebody typed to its passport; programs ask for the passport",
     "/favicon.ico": "the sign in a browser's tab",
     "/static/{name:path}": "our own scripts, loaded by our own pages",
 }

@@ -20,7 +20,7 @@ from cellvow.api.problems import Refusal
 from cellvow.core.contracts.register import OWNERSHIP
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.identifier import BatteryId, is_gtin, parse_battery_id
-from cellvow.passport.digital_link import encode_digital_link, parse_origin
+from cellvow.passport.digital_link import encode_digital_link, find_identifier, parse_origin
 from cellvow.passport.short_code import derive_short_code, parse_short_code, write_short_code
 from cellvow.passport.view import Audience, Reader
 from cellvow.web import (
@@ -46,6 +46,7 @@ PAGE_LENGTH = 50
 INDEX_MAX = 10_000
 """Above every index a batch can have; a longer number in an address is no index."""
 BATTERY_PATH = "/01/{gtin}/21/{serial}"
+FIND_PATH = "/find"
 CURSOR_PARAMETERS = ("before", "after", "see")
 """The step before which those of a life are shown, the statement after which attestations are, and the section."""
 STATEMENT_LETTERS = 16
@@ -96,6 +97,7 @@ class PassportPages:
         router = APIRouter()
         for path, endpoint in (
             ("/", self.index),
+            (FIND_PATH, self.find),
             ("/s/{code}", self.short),
             (BATTERY_PATH, self.passport),
             (BATTERY_PATH + "/bundle/{statement}/{index}", self.bundle),
@@ -116,8 +118,29 @@ class PassportPages:
         shown, last = found[:PAGE_LENGTH], len(found) <= PAGE_LENGTH
         more = None if last else localised("/", request, after=shown[-1])
         first = localised("/", request) if after else None
-        links = IndexLinks(localised("/", request), first, more, language_links("/", after=after))
+        asked = request.query_params.get("lang", "")
+        links = IndexLinks(
+            localised("/", request),
+            first,
+            more,
+            language_links("/", after=after),
+            lang=asked if asked in LOCALES else "",
+        )
         return self._list(request, shown, links)
+
+    def find(self, request: Request) -> Response:
+        """Lead on to the battery whose code, `?code=`, somebody typed in any of the ways it is written."""
+        text = request.query_params.get("code", "").strip()
+        if not text:
+            return _lead_to(localised("/", request))
+        identifier = find_identifier(text)
+        if identifier is not None:
+            return _lead_to(localised(f"/{parse_battery(identifier)}", request))
+        try:
+            code = parse_short_code(text)
+        except Malformed as error:
+            raise Refusal(Problem.NO_CODE) from error
+        return _lead_to(localised(f"/s/{write_short_code(code)}", request))
 
     def short(self, request: Request, code: str) -> Response:
         """Lead on to the battery of a short code; where two share it, list both."""
@@ -129,8 +152,7 @@ class PassportPages:
         if not found:
             raise Refusal(Problem.NOT_A_BATTERY)
         if len(found) == 1:
-            location = localised(f"/{found[0]}", request)
-            return Response(b"", 302, {"Location": location, "Cache-Control": "no-cache"})
+            return _lead_to(localised(f"/{found[0]}", request))
         links = IndexLinks(localised("/", request), None, None, language_links(f"/s/{parsed}"), is_shared_code=True)
         return self._list(request, found, links)
 
@@ -251,6 +273,10 @@ class PassportPages:
             all_use=localised(path, request, see="use"),
             all_parts=localised(path, request, see="parts"),
         )
+
+
+def _lead_to(address: str) -> Response:
+    return Response(b"", 302, {"Location": address, "Cache-Control": "no-cache"})
 
 
 def bundle_addresses(battery: BatteryId, viewed: Viewed) -> Callable[[str, int], str | None]:

@@ -17,6 +17,7 @@ LINK_LENGTH_MAX = 1_024
 QUIET_MODULES = 4
 """Empty modules around a code (ISO/IEC 18004): scanners need them."""
 _ORIGIN = re.compile(r"https?://(?:[A-Za-z0-9.-]{1,253}|\[[0-9A-Fa-f:.]{2,45}\])(?::[0-9]{1,5})?\Z")
+_TYPED = re.compile(r"(?:\(01\)|01/)?\s*([0-9]{14})(?:\s*\(21\)\s*|/21/|[\s/,;]+)([!-~]{1,40})")
 _PATH = re.compile(r"(?:/[A-Za-z0-9._~-]+)*?/(01/[^/]*/21/[^/]*)\Z")
 
 
@@ -49,6 +50,25 @@ def parse_digital_link(text: str) -> BatteryId:
     if path is None:
         raise Malformed(f"{text[:60]!r} is not a Digital Link of a battery: it ends in /01/GTIN/21/SERIAL")
     return parse_battery_id(path[1])
+
+
+def find_identifier(text: str) -> str | None:
+    """`01/GTIN/21/SERIAL` in what somebody typed, pasted or scanned, not checked further; None where it has none.
+
+    Read are an address that ends in it, the GS1 element string that is printed beside a code (`(01)GTIN(21)SERIAL`),
+    and a model number followed by a serial number. What is typed may be in small letters.
+    """
+    typed = text.strip()
+    if len(typed) > LINK_LENGTH_MAX:
+        return None
+    named = _TYPED.fullmatch(typed)
+    if named is not None:
+        return f"01/{named[1]}/21/{named[2].upper()}"
+    try:
+        path = _PATH.match(_path_of(typed if "://" in typed else f"/{typed.lstrip('/')}"))
+    except Malformed:
+        return None
+    return None if path is None else path[1]
 
 
 def draw_qr(link: str, *, title: str) -> Markup:

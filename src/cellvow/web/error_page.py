@@ -13,6 +13,7 @@ class Problem(Enum):
     CHECK_DIGIT = ("check_digit", 404)
     IDENTIFIER = ("identifier", 404)
     SHORT_CODE = ("short_code", 404)
+    NO_CODE = ("no_code", 404)
     CURSOR = ("cursor", 404)
     NO_PROOF = ("no_proof", 404)
     NO_PAGE = ("no_page", 404)

@@ -3,7 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from cellvow.web.rendering import render_page
+from cellvow.web.rendering import Look, render_page
+
+_LOOK = Look(area="index", forms=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +21,8 @@ class BatteryEntry:
 class IndexLinks:
     """Addresses around the list: its first page (None on it), its next page (None at the end), other languages.
 
-    `is_shared_code`: the list answers a short code that more than one battery has.
+    `is_shared_code`: the list answers a short code that more than one battery has. `lang` is the language asked for by
+    name, which a code that is looked for takes along.
     """
 
     home: str
@@ -27,6 +30,7 @@ class IndexLinks:
     more: str | None = None
     languages: tuple[tuple[str, str], ...] = ()
     is_shared_code: bool = False
+    lang: str = ""
 
 
 def render_index(batteries: Sequence[BatteryEntry], *, locale: str = "en", links: IndexLinks) -> str:
@@ -34,10 +38,12 @@ def render_index(batteries: Sequence[BatteryEntry], *, locale: str = "en", links
     return render_page(
         "index.html",
         locale,
+        _LOOK,
         batteries=batteries,
         home=links.home,
         first=links.first,
         more=links.more,
         languages=links.languages,
         is_shared_code=links.is_shared_code,
+        lang=links.lang,
     )

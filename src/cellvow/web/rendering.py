@@ -12,7 +12,7 @@ from markupsafe import Markup
 from cellvow.web.catalogue import LANGUAGE_NAMES, isolate_foreign
 from cellvow.web.wording import Wording
 
-AREAS = ("desk", "explorer", "network", "tour", "verdict", "verify")
+AREAS = ("desk", "explorer", "index", "network", "tour", "verdict", "verify")
 """Groups of pages with a stylesheet of their own (`templates/AREA.css`) behind the one that all pages have."""
 SITE_PLACES = ("passports", "verify", "blocks", "network", "tour", "about")
 """What the foot of a page leads to: the texts are `nav.PLACE`."""

@@ -16,6 +16,7 @@ from cellvow.passport.digital_link import (
     derive_path,
     draw_qr,
     encode_digital_link,
+    find_identifier,
     parse_digital_link,
     parse_origin,
 )
@@ -53,6 +54,31 @@ def test_a_misread_digit_is_refused(place: int, step: int) -> None:
 
     with pytest.raises(Malformed, match="check digit"):
         parse_digital_link(LINK.replace(gtin, wrong))
+
+
+@given(gtins, serials, origins)
+def test_a_code_is_found_in_every_way_it_is_written(gtin: str, serial: str, origin: str) -> None:
+    """As an address, as a path, as an element string, and as two numbers, in small letters too where it was typed."""
+    identifier = f"01/{gtin}/21/{serial}"
+    pasted = (f"{origin}/{identifier}", f"{origin}/passports/{identifier}?lang=de", f"/{identifier}", identifier)
+    typed = (f"(01){gtin}(21){serial}", f"(01) {gtin} (21) {serial}", f"{gtin} {serial}", f"{gtin}/{serial}")
+
+    for text in (*pasted, *typed, *map(str.lower, typed), f"  {identifier}\n"):
+        assert identifier == find_identifier(text), text
+
+
+@given(st.text(max_size=80) | st.from_regex(r"\(?01\)?/?[0-9]{12,15}.{0,30}", fullmatch=True))
+def test_whatever_is_typed_names_one_identifier_or_none(text: str) -> None:
+    """What is found has the form of an identifier; whether it is one is said by whoever parses it."""
+    found = find_identifier(text)
+
+    assert found is None or re.match(r"01/[^/]*/21/[^/]*", found)
+
+
+@pytest.mark.parametrize("text", ["", "PACK-0001", "09506000134376", "(21)PACK-0001", "x" * 2_000, "ftp://a/01/1/21/2"])
+def test_what_names_no_battery_is_not_guessed_at(text: str) -> None:
+    """A serial number or a model number alone, another kind of address, an endless text."""
+    assert find_identifier(text) is None
 
 
 @given(st.text(max_size=80))

@@ -76,7 +76,7 @@ def test_every_page_allows_itself_nothing_but_its_own_style() -> None:
     pages = [
         (render_passport(STRANGER, links=links_for(STRANGER)), Look(scripts=("check.js",))),
         (render_passport(STRANGER, links=PageLinks()), Look()),
-        (render_index([], links=LINKS), Look()),
+        (render_index([], links=LINKS), Look(area="index", forms=True)),
         (render_problem(Problem.NO_PAGE), Look()),
     ]
 
@@ -85,7 +85,7 @@ def test_every_page_allows_itself_nothing_but_its_own_style() -> None:
         policies = [one.attributes["content"] for one in page.all("meta") if "http-equiv" in one.attributes]
         assert [page_policy(look)] == policies
         assert "unsafe" not in policies[0]
-        assert str(load_style()) == "".join(page.all("style")[0].texts)
+        assert str(load_style(look.area)) == "".join(page.all("style")[0].texts)
 
 
 def test_the_style_follows_the_reader() -> None:
