@@ -75,8 +75,8 @@ def is_pack(world: World, part: str) -> bool:
 
 @pytest.mark.slow
 @pytest.mark.parametrize("begin", [lambda: workshop(*UNITS), assembled], ids=["apart", "assembled"])
-@settings(max_examples=80, deadline=None)
-@given(taken=st.lists(steps, max_size=30))
+@settings(max_examples=50, deadline=None)
+@given(taken=st.lists(steps, min_size=12, max_size=25))
 def test_sums_are_those_of_the_parts_that_are_in_and_no_tree_grows_too_deep(
     begin: Callable[[], World], taken: list[Step]
 ) -> None:
