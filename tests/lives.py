@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace as replace_genesis
 from typing import Literal
 
+from cellvow.core.contracts.assembly import AssemblyRecord, assembly_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message, Provenance, encode_record
 from cellvow.core.contracts.custody import OfferRecord, offer_key
@@ -20,6 +21,7 @@ from tests.world import BUYER, GENESIS_MS, MAKER, World, make_genesis, make_sign
 RECYCLER = "rohstoff"
 SECOND_GTIN = messages.OTHER_GTIN
 """A model of the second-life operator."""
+_UNSAID = Provenance(statement="1e" * 32, index=0)
 ALL_REGISTERS: tuple[RegisterName, ...] = ("custody", "ownership", "responsibility")
 
 
@@ -105,10 +107,16 @@ def recycle(world: World, battery: str = messages.BATTERY) -> None:
     world.accept(world[RECYCLER].key.sign(message))
 
 
+def with_parts(battery: str = messages.BATTERY, **sums: int) -> dict[str, bytes]:
+    """The record of what a unit's registered parts add up to, under its key."""
+    record = AssemblyRecord(provenance=_UNSAID, battery=battery, **sums)
+    return {assembly_key(battery): encode_record(record)}
+
+
 def installed(identifier: str = messages.BATTERY, state: Literal["installed", "removed"] = "installed") -> bytes:
     """The record of a unit that is, or was, in a vehicle."""
     record = InstallationRecord(
-        provenance=Provenance(statement="1e" * 32, index=0),
+        provenance=_UNSAID,
         battery=identifier,
         organisation=MAKER,
         state=state,

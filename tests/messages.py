@@ -6,6 +6,7 @@ import msgspec
 
 from cellvow.core.contracts.acceptance import AttestationReference, RecordVerdict
 from cellvow.core.contracts.anchor import Anchor
+from cellvow.core.contracts.assembly import Level
 from cellvow.core.contracts.attestation import (
     IssueAttestation,
     Method,
@@ -30,7 +31,7 @@ from cellvow.core.contracts.governance import CastVote, Propose, WithdrawProposa
 from cellvow.core.contracts.life import DeclareWaste, Decommission, RecordDestruction, RecordRecycling, ReportSighting
 from cellvow.core.contracts.lineage import Operation
 from cellvow.core.contracts.organisation import RaiseFloor, RevokeKey, possession_bytes
-from cellvow.core.contracts.part import DescribeModel, InstallPart, Level, RemovalCause, RemovePart, ReplacePart
+from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovalCause, RemovePart, ReplacePart
 from cellvow.core.contracts.recovery import (
     AppointGuardians,
     ApproveRecovery,
@@ -175,7 +176,10 @@ def withdraw(version: int = 1, *, identifier: str = BATTERY) -> WithdrawHandover
 
 
 def correction(
-    corrected: Statement, replacement: RegisterModel | RegisterBattery | IssueAttestation, *, index: int = 0
+    corrected: Statement,
+    replacement: RegisterModel | RegisterBattery | IssueAttestation | DescribeModel,
+    *,
+    index: int = 0,
 ) -> CorrectStatement:
     """Replace what message `index` of an earlier statement said."""
     reference = StatementReference(statement=corrected.envelope.digest.hex(), index=index)

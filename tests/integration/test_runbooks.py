@@ -31,7 +31,7 @@ NEWCOMER = (
     "cellvow network invite {network}/member-1 --output {network}.json",
     "cellvow key rotate -w network/member-2/workspace",
     "cellvow key rotate -w network/member-2/workspace",
-    "cellvow network join {network}/member-6 --invitation {network}.json {how}",
+    "cellvow network join {network}/member-6 --bootstrap {network}.json {how}",
 )
 """Somebody who follows the ledger without a vote: he reads, and neither signs nor validates."""
 pytestmark = [pytest.mark.cometbft, pytest.mark.slow]

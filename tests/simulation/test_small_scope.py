@@ -18,13 +18,27 @@ from cellvow.core.contracts import (
     takeover,
     use,
 )
+from cellvow.core.contracts.life import DeclareWaste
+from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION
 from tests.simulation.small_scope.bugs import BUGS, begin, plant
 from tests.simulation.small_scope.moves import list_moves
-from tests.simulation.small_scope.promises import watch
-from tests.simulation.small_scope.scope import make_scope
+from tests.simulation.small_scope.promises import moved, watch
+from tests.simulation.small_scope.scope import (
+    AUTHORITY,
+    MAKER,
+    OPERATOR,
+    PACK,
+    ROLES,
+    WITH_PRODUCERS,
+    Roles,
+    make_scope,
+)
 from tests.simulation.small_scope.search import search
+from tests.simulation.small_scope.stepping import Move, State, Step, take_step
 
 STATES, EXPLORED = 500, 120_000
+WASTE_STATES = 200
+"""Enough for an offer from every state next to the first, and its acceptance."""
 BUG_STATES = 2_000
 """More than any bug needs: a search ends where it finds one."""
 LEFT_OUT = ("RegisterModel", "DescribeModel", "ReplacePart", "OrderWork", "WithdrawOrder")
@@ -47,6 +61,29 @@ def test_no_promise_breaks_in_the_nearest_states(record_property: Callable[[str,
     assert searched.found is None, str(searched.found)
     assert searched.states >= STATES
     assert searched.results["contested"] > 0
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("roles", [ROLES, WITH_PRODUCERS], ids=["without", "with"])
+def test_waste_finds_who_acts_for_producers_and_nobody_else_new(roles: Roles) -> None:
+    """Around a pack that is waste: the third comes to answer for it where it has the role, and by no move else."""
+    waste = take_step(make_scope(roles), Move(MAKER, DeclareWaste(battery=PACK, version=1, cause="worn_out"))).state
+    takers: list[str] = []
+
+    def note(before: State, move: Move, step: Step) -> str | None:
+        """The promises, and who has come to answer for the pack."""
+        takers.extend(
+            new.organisation
+            for unit, register, _, new in moved(before, step)
+            if (unit, register) == (PACK, "responsibility")
+        )
+        return watch(before, move, step)
+
+    searched = search(waste, list_moves, note, states_max=WASTE_STATES)
+
+    assert searched.found is None, str(searched.found)
+    assert OPERATOR in takers
+    assert (AUTHORITY in takers) is (PRODUCERS_ORGANISATION in roles[AUTHORITY])
 
 
 @pytest.mark.explore

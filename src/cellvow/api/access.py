@@ -14,10 +14,12 @@ from typing import Protocol
 
 from fastapi import APIRouter, Request, Response
 
+from cellvow.api.addresses import ENTER_PATH
 from cellvow.api.problems import Refusal
 from cellvow.api.rates import RateLimit
 from cellvow.passport.view import OWNER, PUBLIC, Reader
 from cellvow.web import Problem
+from cellvow.workspace.granting import LINK_PATH
 
 SESSION_COOKIE, GRANT_COOKIE = "cellvow_session", "cellvow_grant"
 SESSION_MS = 12 * 3_600_000
@@ -136,8 +138,9 @@ class Access:
     def routes(self) -> APIRouter:
         """The two addresses that turn a key into a cookie, and the one that ends a session."""
         router = APIRouter()
-        router.add_api_route("/enter/{key}", self._enter, methods=["GET"], response_model=None, include_in_schema=False)
-        router.add_api_route("/g/{token}", self.open_grant, methods=["GET"], response_model=None)
+        enter = f"{ENTER_PATH}{{key}}"
+        router.add_api_route(enter, self._enter, methods=["GET"], response_model=None, include_in_schema=False)
+        router.add_api_route(f"{LINK_PATH}{{token}}", self.open_grant, methods=["GET"], response_model=None)
         router.add_api_route("/leave", self._leave, methods=["GET"], response_model=None, include_in_schema=False)
         return router
 

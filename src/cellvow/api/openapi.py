@@ -24,7 +24,10 @@ _PROBLEM: Schema = {
     "required": ["detail", "instance", "status", "title", "type"],
     "properties": {
         "detail": {"type": "string"},
-        "instance": {"type": "string"},
+        "instance": {
+            "type": "string",
+            "description": "The path that was asked for; of a link that holds a secret only what stands before it.",
+        },
         "status": {"type": "integer", "minimum": 400, "maximum": 599},
         "title": {"type": "string"},
         "type": {"type": "string", "pattern": "^urn:cellvow:problem:[a-z-]+$"},

@@ -4,6 +4,7 @@ import msgspec
 from fastapi import FastAPI, Request, Response
 from starlette.exceptions import HTTPException
 
+from cellvow.api.addresses import derive_instance
 from cellvow.api.negotiation import choose_language, wants_json
 from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import NotIncludable, Rejected
@@ -67,7 +68,7 @@ def present_problem(
     if problem in _CLOSING:
         headers["Connection"] = "close"
     if wants_json(request) or request.url.path.startswith("/api/"):
-        document = problem_document(problem, locale=language, instance=request.url.path[:200], **parameters)
+        document = problem_document(problem, locale=language, instance=derive_instance(request.url.path), **parameters)
         return Response(msgspec.json.encode(document), problem.status, headers, PROBLEM_JSON)
     page = render_problem(problem, locale=language, home="/", **parameters)
     return Response(page.encode(), problem.status, headers, "text/html; charset=utf-8")

@@ -11,6 +11,7 @@ from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.options import BatteryArgument, ReadingOptions, WorkspaceOptions, opened_reading
 from cellvow.cli.parsing import parse_battery, parse_rated_mah
+from cellvow.cli.parts import Level
 from cellvow.cli.sheets import SheetToImport, import_sheet
 from cellvow.cli.writing import perform
 
@@ -260,6 +261,41 @@ def correct_birth(options: BirthToCorrect) -> Answer:
         return commands.correct_birth(session, workspace, replacement, options.cause)
 
     return perform(options.workspace, f"The birth of {battery} is corrected.", act)
+
+
+@dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
+class DescriptionToCorrect(WorkspaceOptions):
+    """Options of `correct description`."""
+
+    gtin: Annotated[str, typer.Argument(metavar="GTIN", help="The model's GTIN, 14 digits.")]
+    level: Annotated[Level | None, typer.Option(help="What a unit of it is; without: as it stands.")] = None
+    cells: Annotated[int | None, typer.Option(metavar="N", min=1, help="Cells in one unit; without: as it stands.")] = (
+        None
+    )
+    cause: Annotated[Cause, typer.Option(help="Why it was wrong.")] = "typing_error"
+
+
+@command(
+    correct_app,
+    "description",
+    examples=("cellvow correct description 09506000134376 --cells 96 --workspace maker",),
+)
+def correct_description(options: DescriptionToCorrect) -> Answer:
+    """Correct what you said units of your model are.
+
+    The number of cells at any time: what is built in already goes on counting as it did. The level - cell, module or
+    pack - only until a unit of the model has been a part, or has had one. What it said before stays on the record.
+    """
+    from cellvow.workspace import parts
+
+    level, cells = options.level, options.cells
+    if level is None and cells is None:
+        raise WrongUsage("nothing to correct: give --level or --cells")
+    return perform(
+        options.workspace,
+        f"The description of model {options.gtin} is corrected.",
+        lambda session, own: parts.correct_description(session, own, options.gtin, level, cells, options.cause),
+    )
 
 
 def _replacement(session: "LedgerSession", battery: str, options: BirthToCorrect) -> "RegisterBattery":

@@ -188,8 +188,7 @@ def admit(options: ToAdmit) -> Answer:
     """Propose an invited partner as a member.
 
     The root key in his application must have signed it for this ledger, in answer to an invitation of yours that is
-    in force. Give the command again to see what comes next: once the members have adopted it, the next block makes
-    him a member, and where nobody else makes one, this command does.
+    in force. Give the command again to see what comes next: votes that are missing, or that he is a member.
     """
     from cellvow.workspace.admitting import Admission, read_application
 
@@ -205,10 +204,9 @@ def admit(options: ToAdmit) -> Answer:
         if view is None:
             return _propose(options, workspace, admission, interval_ms)
         document["proposal"] = view.name
-        if view.state == "adopted":
-            admission.put_into_effect()
-            sentence = f"{view.name} is in effect: {admission.organisation} is a member, and goes on by the same link."
-            return Answer({**document, "state": "member"}, [sentence])
+    if view.state == "adopted":
+        holds = f"{view.name} is adopted: from block {view.effective_height:,} on {admission.organisation} is a member."
+        return Answer({**document, "state": view.state}, [holds, "Give this command again once that block is there."])
     waits = f"{view.name} is open: {view.missing} more approvals admit {admission.organisation}."
     return Answer({**document, "state": view.state}, [waits, *_voting(view.name)])
 

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from cellvow.workspace.network_joining import Joined
 
 MemberFolder = Annotated[Path, typer.Argument(metavar="DIR", file_okay=False, help="Folder of the member.")]
-InvitationOption = Annotated[
+BootstrapOption = Annotated[
     Path, typer.Option(metavar="FILE", dir_okay=False, help="What a member wrote with `cellvow network invite`.")
 ]
 HistoryOption = Annotated[
@@ -56,7 +56,7 @@ class ToInvite(MemberOptions):
 class ToJoin(MemberOptions):
     """Options of `network join`."""
 
-    invitation: InvitationOption
+    bootstrap: BootstrapOption
     host: Annotated[str, typer.Option(metavar="NAME", help="Where the others reach it.")] = DEFAULT_HOST
     base_port: Annotated[
         int, typer.Option(metavar="PORT", min=0, max=65_000, help="First of its two ports; 0 takes free ones.")
@@ -68,7 +68,7 @@ class ToJoin(MemberOptions):
 class ToReplace(MemberOptions):
     """Options of `network replace`."""
 
-    invitation: InvitationOption
+    bootstrap: BootstrapOption
     host: Annotated[
         str | None, typer.Option(metavar="NAME", help="Where the others reach it. Without: where they did.")
     ] = None
@@ -84,17 +84,12 @@ def add_member_commands(app: typer.Typer) -> None:
         app,
         "invite",
         examples=(
-            "cellvow network invite network/member-1 --output invitation.json",
-            (
-                "cellvow network invite member -o invitation.json --rpc http://10.0.0.1:26601 "
-                "--rpc http://10.0.0.2:26603"
-            ),
+            "cellvow network invite network/member-1 --output bootstrap.json",
+            ("cellvow network invite member -o bootstrap.json --rpc http://10.0.0.1:26601 --rpc http://10.0.0.2:26603"),
         ),
     )(invite)
-    command(app, "join", examples=("cellvow network join network/member-5 --invitation invitation.json",))(join)
-    command(app, "replace", examples=("cellvow network replace network/member-2 --invitation invitation.json",))(
-        replace
-    )
+    command(app, "join", examples=("cellvow network join network/member-5 --bootstrap bootstrap.json",))(join)
+    command(app, "replace", examples=("cellvow network replace network/member-2 --bootstrap bootstrap.json",))(replace)
     command(app, "stop", examples=("cellvow network stop network/member-2",))(stop)
     command(
         app,
@@ -104,33 +99,33 @@ def add_member_commands(app: typer.Typer) -> None:
 
 
 def invite(options: ToInvite) -> Answer:
-    """Write an invitation for a new member, or one that comes back.
+    """Write the bootstrap file for a new member, or one that comes back.
 
     It names the genesis, the members, a block to trust and a snapshot made now. It holds no secret; but whoever joins
     takes its genesis as given, so hand it over by a way you both trust. On a ledger that goes on from another, a second
     file lies beside it: hand over both.
     """
     from cellvow.node.cometbft.member import MemberHome
-    from cellvow.workspace.network_joining import BLOCKS_AFTER_SNAPSHOT, write_invitation
+    from cellvow.workspace.network_joining import BLOCKS_AFTER_SNAPSHOT, write_bootstrap
 
-    invitation = write_invitation(MemberHome(options.folder), options.output, options.rpc)
-    usable = invitation.snapshot_height + BLOCKS_AFTER_SNAPSHOT
-    genesis = invitation.genesis.digest.hex()
+    bootstrap = write_bootstrap(MemberHome(options.folder), options.output, options.rpc)
+    usable = bootstrap.snapshot_height + BLOCKS_AFTER_SNAPSHOT
+    genesis = bootstrap.genesis.digest.hex()
     document = {
-        "chain_id": invitation.genesis.chain_id,
+        "chain_id": bootstrap.genesis.chain_id,
         "genesis": genesis,
-        "invitation": str(options.output),
-        "rpc_servers": list(invitation.rpc_servers),
-        "snapshot_height": invitation.snapshot_height,
+        "bootstrap": str(options.output),
+        "rpc_servers": list(bootstrap.rpc_servers),
+        "snapshot_height": bootstrap.snapshot_height,
         "usable_from_height": usable,
     }
     lines = [
-        f"The invitation to {invitation.genesis.chain_id} is in {options.output}.",
+        f"The bootstrap file of {bootstrap.genesis.chain_id} is in {options.output}.",
         f"  genesis {genesis}",
-        f"  snapshot of block {invitation.snapshot_height}; it can be taken from block {usable} on",
-        f"  asks {' and '.join(invitation.rpc_servers)}",
+        f"  snapshot of block {bootstrap.snapshot_height}; it can be taken from block {usable} on",
+        f"  asks {' and '.join(bootstrap.rpc_servers)}",
         "Whoever joins does so in a folder that holds its workspace:",
-        f"  cellvow network join DIR --invitation {options.output.name}",
+        f"  cellvow network join DIR --bootstrap {options.output.name}",
     ]
     return Answer(document, lines)
 
@@ -139,14 +134,14 @@ def join(options: ToJoin) -> Answer:
     """Make the home of a new member, with keys of its own.
 
     Its workspace must be in the folder already, as DIR/workspace. The member begins with the snapshot of the
-    invitation and follows the others; it validates once they have voted its key in.
+    bootstrap file and follows the others; it validates once they have voted its key in.
     """
     from cellvow.node.cometbft.binary import find_engine
     from cellvow.workspace.network_joining import Place, join_network
 
     place = Place(options.host, options.base_port)
     program = find_engine(os.environ)
-    joined = join_network(options.folder, options.invitation, place, program, with_history=options.history)
+    joined = join_network(options.folder, options.bootstrap, place, program, with_history=options.history)
     return _answer(options, joined)
 
 
@@ -161,7 +156,7 @@ def replace(options: ToReplace) -> Answer:
 
     place = None if options.host is None else Place(options.host, options.base_port)
     program = find_engine(os.environ)
-    joined = replace_member(options.folder, options.invitation, place, program, with_history=options.history)
+    joined = replace_member(options.folder, options.bootstrap, place, program, with_history=options.history)
     return _answer(options, joined)
 
 

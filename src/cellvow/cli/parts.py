@@ -43,6 +43,7 @@ def describe(options: ModelToDescribe) -> Answer:
     """Say what units of an own model are.
 
     It is said once: cell, module or pack, and how many cells. Before that no unit of it is a part, or has parts.
+    `cellvow correct description` mends a mistake.
     """
     from cellvow.workspace import parts
 

@@ -242,7 +242,7 @@ def _propose(options: Proposing, change: "Change") -> Answer:
     """Sign and submit the proposal; it says what would hold, and who must vote."""
     from cellvow.cli.vote_text import open_lines, proposal_document
     from cellvow.workspace.clock import now_ms
-    from cellvow.workspace.governing import Draft, next_reference, propose, read_proposal
+    from cellvow.workspace.governing import Draft, fetch_proposal, next_reference, propose
 
     closes_ms = now_ms() + parse_interval_ms(options.voting)
     with opened_workspace(options.workspace) as workspace:
@@ -254,11 +254,7 @@ def _propose(options: Proposing, change: "Change") -> Answer:
             store.close()
         draft = Draft(change=change, reference=reference, effective_height=options.from_block, closes_ms=closes_ms)
         receipted, published = submit_and_publish(workspace, lambda session, own: propose(session, own, draft))
-        store = home.open_reader()
-        try:
-            view, height = read_proposal(store, workspace.organisation, reference, now_ms()), store.head().height
-        finally:
-            store.close()
+        view, height = fetch_proposal(home, workspace.organisation, reference, now_ms())
     answer = answer_of(f"{view.name} is proposed:", receipted, published)
     sentence, *rest = answer.text
     lines = [sentence, *open_lines([view], height), *rest, "A proposal is no vote. Yours, and that of each member:"]

@@ -69,6 +69,7 @@ class Reader(StrEnum):
     AUTHORITY = "authority"
     INSURER = "insurer"
     BUYER = "buyer"
+    PRODUCER_RESPONSIBILITY_ORGANISATION = "producer_responsibility_organisation"
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -40,6 +40,12 @@ def ended_lines(proposals: "Sequence[ProposalView]", height: int) -> list[str]:
     return [f"  {one.name}  {_ended(one)}: {sentence(one, height)}" for one in proposals]
 
 
+def standing_lines(proposal: "ProposalView", height: int) -> list[str]:
+    """How one proposal stands after a vote on it: open, waiting for its block, or in effect."""
+    by_state = {"open": open_lines, "adopted": pending_lines}
+    return by_state.get(proposal.state, ended_lines)([proposal], height)
+
+
 def proposal_lines(proposal: "ProposalView", height: int) -> list[str]:
     """One proposal."""
     head = [f"{proposal.name}: {proposal.state}", f"  {sentence(proposal, height)}"]

@@ -8,11 +8,18 @@ import typer
 from cellvow.cli.answer import Answer, Table
 from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
-from cellvow.cli.options import ReadingOptions, WorkspaceOptions, opened_reading
+from cellvow.cli.options import ReadingOptions, WorkspaceOptions, opened_reading, opened_workspace
 from cellvow.cli.parsing import parse_reference
 from cellvow.cli.proposals import app as propose_app
-from cellvow.cli.vote_text import ended_lines, open_lines, pending_lines, proposal_document, proposal_lines
-from cellvow.cli.writing import perform
+from cellvow.cli.vote_text import (
+    ended_lines,
+    open_lines,
+    pending_lines,
+    proposal_document,
+    proposal_lines,
+    standing_lines,
+)
+from cellvow.cli.writing import answer_of, perform, submit_and_publish
 
 if TYPE_CHECKING:
     from cellvow.workspace.governing import Governance
@@ -56,16 +63,11 @@ class VoteToShow(ReadingOptions):
 def show_vote(options: VoteToShow) -> Answer:
     """Show one proposal with its votes."""
     from cellvow.workspace.clock import now_ms
-    from cellvow.workspace.governing import read_proposal
+    from cellvow.workspace.governing import fetch_proposal
 
     organisation, reference = parse_reference(options.reference)
     with opened_reading(options) as (home, _):
-        store = home.open_reader()
-        try:
-            height = store.head().height
-            view = read_proposal(store, organisation, reference, now_ms())
-        finally:
-            store.close()
+        view, height = fetch_proposal(home, organisation, reference, now_ms())
     return Answer({"height": height, "proposal": proposal_document(view)}, proposal_lines(view, height))
 
 
@@ -90,19 +92,25 @@ class Ballot(WorkspaceOptions):
 def cast(options: Ballot) -> Answer:
     """Approve or refuse a proposal.
 
-    Until it is decided you may vote anew. It is adopted as soon as enough approve.
+    Until it is decided you may vote anew. It is adopted as soon as enough approve. On a ledger of one writer the vote
+    that adopts what holds at once also makes the block with which it does.
     """
-    from cellvow.workspace.governing import cast_vote
+    from cellvow.workspace.clock import now_ms
+    from cellvow.workspace.governing import cast_vote, fetch_proposal
 
     if options.approve is None:
         raise WrongUsage("say how you vote: --approve or --refuse")
     organisation, reference = parse_reference(options.reference)
     approve = options.approve
-    return perform(
-        options.workspace,
-        f"You have {'approved' if approve else 'refused'} {organisation}/{reference}.",
-        lambda session, workspace: cast_vote(session, workspace, organisation, reference, approve=approve),
-    )
+    with opened_workspace(options.workspace) as workspace:
+        receipted, published = submit_and_publish(
+            workspace, lambda session, own: cast_vote(session, own, organisation, reference, approve=approve)
+        )
+        view, height = fetch_proposal(workspace.home(), organisation, reference, now_ms())
+    said = f"You have {'approved' if approve else 'refused'} {organisation}/{reference}."
+    answer = answer_of(said, receipted, published)
+    document = {**answer.document, "proposal": proposal_document(view)}
+    return Answer(document, [*answer.text, *standing_lines(view, height)])
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

@@ -7,18 +7,15 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 
+from cellvow.core.contracts.assembly import AssemblyRecord, BuildRecord, assembly_key, build_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.part import (
     INSTALLED,
-    AssemblyRecord,
-    BuildRecord,
     InstallPart,
     PartRecord,
     RemovePart,
     ReplacePart,
-    assembly_key,
-    build_key,
     derive_wholes,
     part_key,
 )

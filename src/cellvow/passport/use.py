@@ -3,11 +3,11 @@
 from collections.abc import Iterator, Sequence
 from typing import TypeVar, get_args
 
+from cellvow.core.contracts.assembly import AssemblyRecord, assembly_key
 from cellvow.core.contracts.battery import BatteryRecord
 from cellvow.core.contracts.contract import Record, decode_record
 from cellvow.core.contracts.document import DocumentRecord, PublishDocument, document_key
 from cellvow.core.contracts.life import DecommissionRecord, WasteRecord, decommission_key, waste_key
-from cellvow.core.contracts.part import AssemblyRecord, assembly_key
 from cellvow.core.contracts.second_life import GradeRecord, derive_grade_state, grade_key
 from cellvow.core.contracts.software import Component, SoftwareRecord, software_key
 from cellvow.core.contracts.use import (

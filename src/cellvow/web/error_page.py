@@ -62,7 +62,7 @@ def render_problem(problem: Problem, *, locale: str = "en", home: str | None = N
 
 
 def problem_document(problem: Problem, *, locale: str = "en", instance: str, **parameters: str) -> dict[str, str | int]:
-    """The same for programs: problem details (RFC 9457) about the request to `instance`, a path without its query.
+    """The same for programs: problem details (RFC 9457) about the request to `instance`, a path without secrets.
 
     The parameters of its sentence stand beside it as members of their own (RFC 9457, 3.2).
     """

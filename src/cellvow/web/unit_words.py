@@ -2,12 +2,12 @@
 
 from typing import get_args
 
+from cellvow.core.contracts.assembly import Level
 from cellvow.core.contracts.battery import VoidingCause
 from cellvow.core.contracts.contract import Contest
 from cellvow.core.contracts.dispute_file import DisputeState, Topic, Verdict
 from cellvow.core.contracts.life import RestCause, WasteCause
 from cellvow.core.contracts.lineage import Operation
-from cellvow.core.contracts.part import Level
 from cellvow.core.contracts.safety import SAFETY_STATES, IncidentKind, Severity
 from cellvow.core.contracts.second_life import Application
 from cellvow.core.contracts.software import Component

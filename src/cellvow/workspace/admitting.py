@@ -1,17 +1,14 @@
 """Admitting an invited partner: his application becomes a proposal, and the adopted proposal a member."""
 
-from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
 from cellvow.core.contracts.change import AdmitMember
-from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
+from cellvow.core.primitives.errors import OperationalError
 from cellvow.workspace import clock
-from cellvow.workspace.commands import recount
 from cellvow.workspace.governing import Draft, ProposalView, next_reference, read_governance
 from cellvow.workspace.invitation_document import APPLICATION_BYTES_MAX, verify_application
 from cellvow.workspace.inviting import read_member_entry
-from cellvow.workspace.sending import list_waiting
 from cellvow.workspace.workspace import Workspace
 
 
@@ -76,19 +73,6 @@ class Admission:
         finally:
             store.close()
         return Draft(change=self.change, reference=named, effective_height=0, closes_ms=clock.now_ms() + voting_ms)
-
-    def put_into_effect(self) -> None:
-        """Make the block that an adopted change waits for, by raising the floors of one's own keys.
-
-        That says nothing about anybody, and marks no statement as used that could still be sent: where one waits it
-        raises `OperationalError`, since sending it makes a block too.
-        """
-        if list_waiting(self.workspace):
-            raise OperationalError("statements of yours wait for an answer: `cellvow key resend` sends them first")
-        with self.workspace.home().open_session(clock.now_ms) as session:
-            recount(session, self.workspace)
-            with suppress(Malformed, OperationalError, VerificationError):  # committed all the same
-                session.publish()
 
 
 def read_application(path: Path) -> bytes:

@@ -2,11 +2,12 @@
 
 import secrets
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from cellvow.core.contracts.attestation import IssueAttestation, Method, Predicate, Result, RevokeAttestation, Standard
 from cellvow.core.contracts.battery import Backfill, BatteryRecord, RegisterBattery, RegisterModel, battery_key
-from cellvow.core.contracts.contract import Message, decode_record
+from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
 from cellvow.core.contracts.custody import (
     AcceptHandover,
@@ -17,8 +18,9 @@ from cellvow.core.contracts.custody import (
     offer_key,
 )
 from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeKey, possession_bytes
+from cellvow.core.contracts.part import DescribeModel
 from cellvow.core.contracts.register import RegisterRecord, register_key
-from cellvow.core.ledger.key import key_record_key, parse_sequence_record, sequence_record_key
+from cellvow.core.ledger.key import key_record_key, parse_key_record, parse_sequence_record, sequence_record_key
 from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond, Outcome, parse_outcome
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
@@ -108,6 +110,7 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
         raise
     workspace.sequences.resolve(signed.kid, signed.sequence)
     require_accepted(receipted)
+    put_into_effect(session, workspace, receipted)
     return receipted
 
 
@@ -132,11 +135,50 @@ def _claim(outcome: Outcome) -> KeptAsClaim:
     return KeptAsClaim(*(str(opened[name]) for name in ("battery", "opener", "reference", "topic")))
 
 
+def put_into_effect(session: LedgerSession, workspace: Workspace, *receipted: Receipted) -> None:
+    """Make the block from which what these statements have adopted holds, where nobody else does.
+
+    A change that holds as soon as it is adopted takes effect with the next block that carries something (ADR 14). On a
+    ledger of one writer that block may never come; so whoever adopted it raises the floor of a key of his own, which
+    says nothing about anybody. Whatever becomes of that statement, its block is made. A key with a statement that has
+    no answer yet is left alone: its floor would shut that out, and once it is sent again it makes the block.
+    """
+    if session.home.is_member or session.engine.head.height + 1 not in _heights_adopted(receipted):
+        return
+    name = _find_idle_key(session, workspace)
+    if name is not None:
+        with suppress(Rejected, KeptForSecond):
+            raise_floor(session, workspace, name)
+
+
+def _heights_adopted(receipted: Sequence[Receipted]) -> list[int]:
+    events = (event for one in receipted for data in one.outcomes for event in parse_outcome(data).events)
+    return [int(str(event["height"])) for event in events if event["type"] == "ProposalAdopted"]
+
+
+def _find_idle_key(session: LedgerSession, workspace: Workspace) -> str | None:
+    """The root key, else the one it works with: here, in force, and with nothing unanswered."""
+    head, there = session.engine.head, workspace.keystore.names()
+    for name in (workspace.root_key, workspace.settings.key):
+        kid = workspace.key(name).kid if name in there else None
+        value = None if kid is None else session.engine.state.get(key_record_key(kid))
+        if kid is None or value is None or workspace.sequences.unresolved(kid):
+            continue
+        if parse_key_record(value).is_in_force(head.height + 1, now_ms()):
+            return name
+    return None
+
+
 def submit_message(
     session: LedgerSession, workspace: Workspace, message: Message, key_name: str | None = None
 ) -> Receipted:
-    """Sign one message and submit it."""
-    chain_id = session.engine.head.chain_id
+    """Sign one message and submit it; raises `OperationalError` for words that the ruleset in force does not have."""
+    chain_id, ruleset = session.engine.head.chain_id, session.engine.head.ruleset
+    if message.since > ruleset:
+        raise OperationalError(
+            f"this ledger is judged by ruleset {ruleset}, and what you say has words from ruleset {message.since} on: "
+            f"its members activate it by a vote, `cellvow vote propose ruleset {message.since}`. Nothing was signed"
+        )
     return submit(session, workspace, workspace.sign(chain_id, message, now_ms(), key_name))
 
 
@@ -150,14 +192,20 @@ def recount(session: LedgerSession, workspace: Workspace) -> dict[str, int]:
         kid = workspace.key(name).kid
         if session.engine.state.get(key_record_key(kid)) is None:
             continue
-        value = session.engine.state.get(sequence_record_key(kid))
-        top = 0 if value is None else parse_sequence_record(value).top
-        workspace.sequences.raise_to(kid, top)
-        floors[name] = top + 2  # the order itself takes top + 1, and a floor lies above what was used
-        message = RaiseFloor(organisation=workspace.organisation, floor=floors[name])
-        submit_message(session, workspace, message, name)
-        workspace.sequences.raise_to(kid, floors[name])
+        floors[name] = raise_floor(session, workspace, name)
     return floors
+
+
+def raise_floor(session: LedgerSession, workspace: Workspace, name: str) -> int:
+    """Mark all sequences of a key as used up to a floor just above what the ledger has seen; that floor."""
+    kid = workspace.key(name).kid
+    value = session.engine.state.get(sequence_record_key(kid))
+    top = 0 if value is None else parse_sequence_record(value).top
+    workspace.sequences.raise_to(kid, top)
+    floor = top + 2  # the order itself takes top + 1, and a floor lies above what was used
+    submit_message(session, workspace, RaiseFloor(organisation=workspace.organisation, floor=floor), name)
+    workspace.sequences.raise_to(kid, floor)
+    return floor
 
 
 def make_enrolment(
@@ -324,9 +372,20 @@ def correct_birth(session: LedgerSession, workspace: Workspace, replacement: Reg
     value = session.engine.state.get(battery_key(replacement.battery))
     if value is None:
         raise OperationalError(f"{replacement.battery} is not on this ledger")
-    provenance = decode_record(BatteryRecord, value).provenance
+    record = decode_record(BatteryRecord, value)
+    return correct(session, workspace, record.born or record.provenance, replacement, cause)
+
+
+def correct(
+    session: LedgerSession,
+    workspace: Workspace,
+    stated: Provenance,
+    replacement: RegisterBattery | DescribeModel,
+    cause: str,
+) -> Receipted:
+    """Replace what one's own statement said, which the record that stands now stems from."""
     message = CorrectStatement(
-        corrects=StatementReference(statement=provenance.statement, index=provenance.index),
+        corrects=StatementReference(statement=stated.statement, index=stated.index),
         cause=cause,  # type: ignore[arg-type]  # the CLI offers the causes
         replacement=replacement,
     )

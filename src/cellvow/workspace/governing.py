@@ -22,7 +22,7 @@ from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.rejection import RULES, Reason
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.engine import Receipted
-from cellvow.node.home import LedgerSession
+from cellvow.node.home import LedgerSession, NodeHome
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.commands import submit_message
 from cellvow.workspace.workspace import Workspace
@@ -144,6 +144,15 @@ def read_proposal(store: LedgerStore, organisation: str, reference: str, now_ms:
             f"{organisation} has proposed nothing as {reference}: `cellvow vote list` names what there is"
         )
     return _view(reading_context(store), decode_record(ProposalRecord, value), now_ms)
+
+
+def fetch_proposal(home: NodeHome, organisation: str, reference: str, now_ms: int) -> tuple[ProposalView, int]:
+    """(a proposal, the newest block) of a node's ledger; raises `OperationalError` where none has that name."""
+    store = home.open_reader()
+    try:
+        return read_proposal(store, organisation, reference, now_ms), store.head().height
+    finally:
+        store.close()
 
 
 def reading_context(store: LedgerStore) -> Context:

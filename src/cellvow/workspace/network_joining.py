@@ -1,6 +1,6 @@
-"""A member that comes later, or comes back after it lost its disk: an invitation, and a home made from it.
+"""A member that comes later, or comes back after it lost its disk: its bootstrap file, and a home made from it.
 
-An invitation is one JSON file, and holds no secret: both genesis documents, the members to connect to, two engines
+A bootstrap file is JSON, and holds no secret: both genesis documents, the members to connect to, two engines
 that tell about blocks, one block to trust, the snapshot to begin with, and who validates now. Whoever joins takes the
 genesis in it as given: so it comes from a member one trusts, by a way one trusts.
 
@@ -53,7 +53,7 @@ from cellvow.workspace.network import PORTS_PER_MEMBER, RPC_TIMEOUT_S, choose_po
 from cellvow.workspace.settings import write_settings
 from cellvow.workspace.workspace import Workspace
 
-FORMAT = "cellvow-invitation/1"
+FORMAT = "cellvow-bootstrap/1"
 INHERITED_SUFFIX = ".inherited"
 BLOCKS_AFTER_SNAPSHOT = 2
 """A newcomer's engine asks for this many headers after the snapshot's block before it takes it."""
@@ -64,7 +64,7 @@ SET_ASIDE = "before"
 
 
 @dataclass(frozen=True, slots=True)
-class Invitation:
+class Bootstrap:
     """What a newcomer begins with."""
 
     genesis: Genesis
@@ -105,8 +105,8 @@ class Joined:
 # The member that invites
 
 
-def write_invitation(home: MemberHome, path: Path, rpc_servers: Sequence[str] = ()) -> Invitation:
-    """Make a snapshot of the running member's ledger, and the invitation that names it; return that.
+def write_bootstrap(home: MemberHome, path: Path, rpc_servers: Sequence[str] = ()) -> Bootstrap:
+    """Make a snapshot of the running member's ledger, and the bootstrap file that names it; return that.
 
     Without `rpc_servers` they are this member's engine and that of another member in the same folder. Raises
     `OperationalError` where the member does not run or only one engine is known.
@@ -134,7 +134,7 @@ def write_invitation(home: MemberHome, path: Path, rpc_servers: Sequence[str] = 
     finally:
         store.close()
     records = None if inherited is None else encode_inherited(inherited)
-    invitation = Invitation(
+    bootstrap = Bootstrap(
         genesis,
         json.loads((home.engine / CONFIG / ENGINE_GENESIS_FILE).read_bytes()),
         _peers(home),
@@ -145,11 +145,11 @@ def write_invitation(home: MemberHome, path: Path, rpc_servers: Sequence[str] = 
         validators,
         None if records is None else hashlib.sha256(records).hexdigest(),
     )
-    with translated(f"the invitation cannot be written to {path}"):
+    with translated(f"the bootstrap file cannot be written to {path}"):
         if records is not None:
             write_whole(_inherited_path(path), records)
-        write_whole(path, encode_invitation(invitation))
-    return invitation
+        write_whole(path, encode_bootstrap(bootstrap))
+    return bootstrap
 
 
 def read_validator_keys(home: MemberHome, organisation: str) -> tuple[str, ...]:
@@ -185,33 +185,33 @@ def _peers(home: MemberHome) -> tuple[str, ...]:
     return tuple(known.values())
 
 
-def encode_invitation(invitation: Invitation) -> bytes:
+def encode_bootstrap(bootstrap: Bootstrap) -> bytes:
     """The file, to be read by people too."""
-    document = asdict(invitation)
-    document["genesis"] = json.loads(encode_genesis(invitation.genesis))
+    document = asdict(bootstrap)
+    document["genesis"] = json.loads(encode_genesis(bootstrap.genesis))
     return json.dumps({"format": FORMAT, **document}, indent=2).encode("ascii") + b"\n"
 
 
-def parse_invitation(content: bytes) -> Invitation:
-    """An invitation from its file; raises `Malformed`, also where it names two ledgers."""
+def parse_bootstrap(content: bytes) -> Bootstrap:
+    """A bootstrap file's content; raises `Malformed`, also where it names two ledgers."""
     try:
         document = json.loads(content)
         if document["format"] != FORMAT:
-            raise Malformed("the file is no invitation that this version knows: ask the member for a new one")
-        invitation = _read_fields(document)
+            raise Malformed("the file is no bootstrap file that this version knows: ask the member for a new one")
+        bootstrap = _read_fields(document)
         stated = document["engine_genesis"]["app_state"][APP_STATE_FIELD], document["engine_genesis"]["chain_id"]
     except (ValueError, KeyError, TypeError, AttributeError, RecursionError) as error:
-        raise Malformed("the file is no invitation: `cellvow network invite` writes one") from error
-    if stated != (invitation.genesis.digest.hex(), invitation.genesis.chain_id):
-        raise Malformed("the invitation names two ledgers: its engine's genesis is not of the genesis beside it")
-    if min(invitation.trust_height, invitation.snapshot_height) < 1 or len(invitation.rpc_servers) < RPC_SERVERS_MIN:
-        raise Malformed("the invitation names no block to trust, or fewer than two engines: ask for a new one")
-    return invitation
+        raise Malformed("the file is no bootstrap file: `cellvow network invite` writes one") from error
+    if stated != (bootstrap.genesis.digest.hex(), bootstrap.genesis.chain_id):
+        raise Malformed("the bootstrap file names two ledgers: its engine's genesis is not of the genesis beside it")
+    if min(bootstrap.trust_height, bootstrap.snapshot_height) < 1 or len(bootstrap.rpc_servers) < RPC_SERVERS_MIN:
+        raise Malformed("the bootstrap file names no block to trust, or fewer than two engines: ask for a new one")
+    return bootstrap
 
 
-def _read_fields(document: Mapping[str, Any]) -> Invitation:
+def _read_fields(document: Mapping[str, Any]) -> Bootstrap:
     inherited = document["inherited_sha256"]
-    return Invitation(
+    return Bootstrap(
         genesis=parse_genesis(encode_document(document["genesis"])),
         engine_genesis=document["engine_genesis"],
         peers=tuple(map(str, document["peers"])),
@@ -228,23 +228,23 @@ def _read_fields(document: Mapping[str, Any]) -> Invitation:
 
 
 def join_network(
-    folder: Path, invitation_file: Path, place: Place, program: EngineProgram, *, with_history: bool = False
+    folder: Path, file: Path, place: Place, program: EngineProgram, *, with_history: bool = False
 ) -> Joined:
     """Make a member's home, with keys of its own, beside the workspace that is in the folder already.
 
     It begins with the snapshot; `with_history` it replays every block since genesis instead, which takes longer, and
     then it can export archives. Raises `OperationalError` where there is no workspace, a member already, or the
-    snapshot cannot be taken yet; `Malformed` or `VerificationError` for a bad invitation.
+    snapshot cannot be taken yet; `Malformed` or `VerificationError` for a bad bootstrap file.
     """
     if (folder / MEMBER_FILE).exists():
         raise OperationalError(
             f"{folder} holds a member already: `cellvow network replace` gives it a new home and key"
         )
-    return _make_home(folder, invitation_file, place, program, (_new_keys(), with_history))
+    return _make_home(folder, file, place, program, (_new_keys(), with_history))
 
 
 def replace_member(
-    folder: Path, invitation_file: Path, place: Place | None, program: EngineProgram, *, with_history: bool = False
+    folder: Path, file: Path, place: Place | None, program: EngineProgram, *, with_history: bool = False
 ) -> Joined:
     """Make a member's home anew with a new validator key, as `join_network` does; what is left of the old is set aside.
 
@@ -253,7 +253,7 @@ def replace_member(
     """
     if folder.exists() and is_supervised(folder):
         raise OperationalError(f"{folder.name} is running: stop it first (`cellvow network stop {folder}`)")
-    parse_invitation(_read(invitation_file))  # before anything is moved
+    parse_bootstrap(_read(file))  # before anything is moved
     known: Membership | None = None
     with suppress(CellvowError):
         known = read_membership(folder)
@@ -263,7 +263,7 @@ def replace_member(
         place = Place("127.0.0.1", 0) if known is None else Place(known.host, known.p2p_port)
     aside = _set_aside(folder)
     try:
-        joined = _make_home(folder, invitation_file, place, program, (keys, with_history))
+        joined = _make_home(folder, file, place, program, (keys, with_history))
     except CellvowError as error:
         if aside is not None:
             error.add_note(f"What was there before is in {aside}; mend the cause, then replace the member again.")
@@ -272,34 +272,34 @@ def replace_member(
 
 
 def _make_home(
-    folder: Path, invitation_file: Path, place: Place, program: EngineProgram, choice: tuple[EngineKeys, bool]
+    folder: Path, file: Path, place: Place, program: EngineProgram, choice: tuple[EngineKeys, bool]
 ) -> Joined:
     keys, with_history = choice
-    invitation = parse_invitation(_read(invitation_file))
-    inherited = _read_inherited(invitation, invitation_file)
+    bootstrap = parse_bootstrap(_read(file))
+    inherited = _read_inherited(bootstrap, file)
     if not with_history:
-        _require_usable(invitation)
+        _require_usable(bootstrap)
     workspace = Workspace(folder / WORKSPACE)
     try:
         organisation, name = workspace.organisation, workspace.member().name
         write_settings(workspace.folder, replace(workspace.settings, ledger=Path("..") / LEDGER))
     finally:
         workspace.close()
-    membership = _membership((organisation, name), keys, place, invitation)
+    membership = _membership((organisation, name), keys, place, bootstrap)
     sync: tuple[Setting, ...] = ()
     if not with_history:
-        sync = StateSync(invitation.rpc_servers, invitation.trust_height, invitation.trust_hash).settings()
+        sync = StateSync(bootstrap.rpc_servers, bootstrap.trust_height, bootstrap.trust_hash).settings()
     settings = render_settings(fetch_defaults(program), (*PROFILE, *membership.addresses.settings(), *sync))
-    home = MemberHome.create(folder, membership, keys, invitation.genesis, settings, inherited)
+    home = MemberHome.create(folder, membership, keys, bootstrap.genesis, settings, inherited)
     # The engine's own genesis is taken from the others: another version of this software might write it otherwise.
-    engine_genesis = json.dumps(invitation.engine_genesis, indent=2).encode("ascii") + b"\n"
+    engine_genesis = json.dumps(bootstrap.engine_genesis, indent=2).encode("ascii") + b"\n"
     with translated(f"the genesis of the engine in {folder} cannot be written"):
         write_whole(home.engine / CONFIG / ENGINE_GENESIS_FILE, engine_genesis)
-    former = tuple(key for name, key in invitation.validators if name == organisation)
-    return Joined(home, None if with_history else invitation.snapshot_height, former)
+    former = tuple(key for name, key in bootstrap.validators if name == organisation)
+    return Joined(home, None if with_history else bootstrap.snapshot_height, former)
 
 
-def _membership(named: tuple[str, str], keys: EngineKeys, place: Place, invitation: Invitation) -> Membership:
+def _membership(named: tuple[str, str], keys: EngineKeys, place: Place, bootstrap: Bootstrap) -> Membership:
     p2p_port, rpc_port = choose_ports(PORTS_PER_MEMBER, place.base_port)
     own = f"{place.host}:{p2p_port}"
     return Membership(
@@ -310,21 +310,21 @@ def _membership(named: tuple[str, str], keys: EngineKeys, place: Place, invitati
         host=place.host,
         p2p_port=p2p_port,
         rpc_port=rpc_port,
-        peers=tuple(peer for peer in invitation.peers if peer.partition("@")[2] != own),
+        peers=tuple(peer for peer in bootstrap.peers if peer.partition("@")[2] != own),
     )
 
 
-def _require_usable(invitation: Invitation) -> None:
+def _require_usable(bootstrap: Bootstrap) -> None:
     """The snapshot can be taken only once the chain has gone on; it rests where nobody says anything."""
-    rpc = EngineRpc(invitation.rpc_servers[0], RPC_TIMEOUT_S)
+    rpc = EngineRpc(bootstrap.rpc_servers[0], RPC_TIMEOUT_S)
     try:
         height = rpc.status().height
     finally:
         rpc.close()
-    needed = invitation.snapshot_height + BLOCKS_AFTER_SNAPSHOT
+    needed = bootstrap.snapshot_height + BLOCKS_AFTER_SNAPSHOT
     if height < needed:
         raise OperationalError(
-            f"the snapshot is of block {invitation.snapshot_height}, and the ledger stands at {height}: it can be "
+            f"the snapshot is of block {bootstrap.snapshot_height}, and the ledger stands at {height}: it can be "
             f"taken from block {needed} on. Wait for the members' votes, which make blocks, then do the same again"
         )
 
@@ -358,19 +358,19 @@ def _set_aside(folder: Path) -> Path | None:
     return aside
 
 
-def _read_inherited(invitation: Invitation, invitation_file: Path) -> dict[str, bytes] | None:
-    if invitation.inherited_sha256 is None:
+def _read_inherited(bootstrap: Bootstrap, file: Path) -> dict[str, bytes] | None:
+    if bootstrap.inherited_sha256 is None:
         return None
-    content = _read(_inherited_path(invitation_file))
-    if hashlib.sha256(content).hexdigest() != invitation.inherited_sha256:
+    content = _read(_inherited_path(file))
+    if hashlib.sha256(content).hexdigest() != bootstrap.inherited_sha256:
         raise VerificationError(
-            f"{_inherited_path(invitation_file)} is not the file that the invitation names: ask for both again"
+            f"{_inherited_path(file)} is not the file that the bootstrap file names: ask for both again"
         )
     return parse_inherited(content)
 
 
-def _inherited_path(invitation_file: Path) -> Path:
-    return invitation_file.with_name(invitation_file.name + INHERITED_SUFFIX)
+def _inherited_path(file: Path) -> Path:
+    return file.with_name(file.name + INHERITED_SUFFIX)
 
 
 def _read(path: Path) -> bytes:

@@ -1,5 +1,6 @@
 """Parts of a unit: described, built in, taken out, replaced, shown as a tree; each change signed by its holder."""
 
+from cellvow.core.contracts.assembly import BuildRecord, build_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.part import (
@@ -14,7 +15,7 @@ from cellvow.core.protocol.transition import Read
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession, NodeHome
 from cellvow.passport.parts import Tree, derive_tree
-from cellvow.workspace.commands import submit_message
+from cellvow.workspace.commands import correct, submit_message
 from cellvow.workspace.workspace import Workspace
 
 
@@ -22,6 +23,18 @@ def describe_model(session: LedgerSession, workspace: Workspace, gtin: str, leve
     """Say of one's own model what its units are - cell, module or pack - and how many cells they have."""
     message = DescribeModel(gtin=gtin, level=level, cells=cells)  # type: ignore[arg-type]  # the CLI offers the levels
     return submit_message(session, workspace, message)
+
+
+def correct_description(
+    session: LedgerSession, workspace: Workspace, gtin: str, level: str | None, cells: int | None, cause: str
+) -> Receipted:
+    """Correct what one said of one's own model; what is not given stays as it stands."""
+    value = session.engine.state.get(build_key(gtin))
+    if value is None:
+        raise Rejected(Reason.MODEL_NOT_DESCRIBED, gtin=gtin)
+    build = decode_record(BuildRecord, value)
+    replacement = DescribeModel(gtin=gtin, level=level or build.level, cells=cells or build.cells)  # type: ignore[arg-type]  # the CLI offers the levels
+    return correct(session, workspace, build.provenance, replacement, cause)
 
 
 def install_part(

@@ -14,7 +14,7 @@ from cellvow.core.ledger.statement import Statement, parse_statement
 from cellvow.core.primitives.encoding import parse_object
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
-from cellvow.workspace.commands import COMMIT_TIMEOUT_S, require_accepted
+from cellvow.workspace.commands import COMMIT_TIMEOUT_S, put_into_effect, require_accepted
 from cellvow.workspace.workspace import Signed, Workspace
 
 Fate = Literal["recorded", "rejected", "not_included", "contested"]
@@ -66,10 +66,14 @@ def send_waiting(session: LedgerSession, workspace: Workspace) -> Iterator[Sent]
 
     Raises what keeps the ledger from answering: what was not answered then still waits.
     """
+    recorded = []
     for waiting in list_waiting(workspace):
         sent = _send(session, waiting)
         workspace.sequences.resolve(waiting.kid, waiting.sequence)
+        if sent.fate == "recorded" and sent.receipted is not None:
+            recorded.append(sent.receipted)
         yield sent
+    put_into_effect(session, workspace, *recorded)
 
 
 def _send(session: LedgerSession, waiting: Waiting) -> Sent:

@@ -17,16 +17,10 @@ from hypothesis.stateful import (
 )
 from msgspec.structs import replace
 
+from cellvow.core.contracts.assembly import AssemblyRecord, assembly_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message, decode_record
-from cellvow.core.contracts.part import (
-    AssemblyRecord,
-    PartRecord,
-    assembly_key,
-    derive_registered,
-    derive_wholes,
-    part_key,
-)
+from cellvow.core.contracts.part import PartRecord, derive_registered, derive_wholes, part_key
 from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
 from cellvow.core.primitives.limits import PART_LEVELS_MAX
 from tests import messages

@@ -54,7 +54,7 @@ class SecondLifeMachine(RuleBasedStateMachine):
     def begin(self) -> None:
         """Two units of twelve cells, with the second-life operator."""
         self.world = lives_world("recycler", "second_life_operator")
-        self.world.state.update({f"build/{messages.GTIN}": b'{"cells":12}'})
+        self.world.accept(self.world[MAKER].key.sign(messages.description(cells=12)))
         for battery in (messages.BATTERY, messages.OTHER_BATTERY):
             self.units[battery] = Unit(MAKER)
             self.pass_on(battery, BUYER)

@@ -14,6 +14,7 @@ from cellvow.core.contracts.contract import Context, Handler, Message, decode_re
 from cellvow.core.contracts.custody import AcceptHandover, OfferHandover, OfferRecord, offer_key
 from cellvow.core.contracts.dispute import DecideDispute
 from cellvow.core.contracts.dispute_file import unit_disputes_key
+from cellvow.core.contracts.life import DeclareWaste
 from cellvow.core.contracts.part import InstallPart
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.outcome import Event
@@ -91,6 +92,15 @@ def _leave_it_open(handler: Handler, context: Context, message: Any) -> list[Eve
     return events
 
 
+def _forget_that_it_is_waste(handler: Handler, context: Context, message: Any) -> list[Event]:  # noqa: ANN401 - any message
+    """Waste is accepted as if it were in use."""
+
+    def fresh(_: str, value: bytes) -> bytes:
+        return encode_record(msgspec.structs.replace(decode_record(BatteryRecord, value), status="original"))
+
+    return handler(_blind(context, lambda key: key == battery_key(message.battery), fresh), message)
+
+
 @dataclass(frozen=True, slots=True)
 class Bug:
     """Which message's handler is broken, how, and what has happened before, so that the search is short."""
@@ -106,6 +116,10 @@ def _all_registers(unit: str, by: str, to: str) -> tuple[Move, Move]:
 
 
 _OFFERED = Move(MAKER, OfferHandover(battery=PACK, addressee=OPERATOR, registers=("custody",), versions=(1,)))
+_OFFERED_BEFORE_WASTE = (
+    Move(MAKER, OfferHandover(battery=PACK, addressee=AUTHORITY, registers=("responsibility",), versions=(1,))),
+    Move(MAKER, DeclareWaste(battery=PACK, version=1, cause="worn_out")),
+)
 _ANOTHER_PACK = (
     Move(OPERATOR, RegisterBattery(battery=SUCCESSOR, manufactured_on="2026-01-01", facility="Hall 2")),
     *_all_registers(SUCCESSOR, OPERATOR, MAKER),
@@ -118,6 +132,7 @@ BUGS: dict[str, Bug] = {
     "anything is certified": Bug(IssueAttestation, _certify_anything),
     "a party decides": Bug(DecideDispute, _party_decides),
     "the dead come back": Bug(RegisterBattery, _raise_the_dead),
+    "anybody answers for waste": Bug(AcceptHandover, _forget_that_it_is_waste, _OFFERED_BEFORE_WASTE),
     "an offer cannot be answered": Bug(OfferHandover, _leave_it_open),
 }
 """What each leaves out."""

@@ -18,6 +18,7 @@ from cellvow.core.contracts.custody import (
 from cellvow.core.contracts.dispute import AcceptSettlement, DecideDispute, WithdrawDispute
 from cellvow.core.contracts.dispute_file import DisputeRecord, derive_dispute_state, dispute_key
 from cellvow.core.contracts.life import FIT_FOR_WASTE
+from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.takeover import (
@@ -27,7 +28,8 @@ from cellvow.core.contracts.takeover import (
     derive_takeover_state,
     takeover_key,
 )
-from tests.simulation.small_scope.scope import AUTHORITY, MAKERS, ORGANISATIONS, ROLES, SUCCESSOR, UNITS
+from cellvow.core.ledger.genesis import parse_organisation
+from tests.simulation.small_scope.scope import AUTHORITY, MAKERS, ORGANISATIONS, SUCCESSOR, UNITS
 from tests.simulation.small_scope.stepping import Move, State, Step, decode, take_step
 
 if TYPE_CHECKING:
@@ -74,7 +76,8 @@ def _one_party_each(_: State, move: Move, step: Step) -> str | None:
     return None
 
 
-def _moved(before: State, step: Step) -> Iterator[tuple[str, str, RegisterRecord, RegisterRecord]]:
+def moved(before: State, step: Step) -> Iterator[tuple[str, str, RegisterRecord, RegisterRecord]]:
+    """(unit, register, its record before, its record after) of every register that names another after the step."""
     for key in step.written:
         register, _, unit = key.partition("/")
         if register in REGISTERS:
@@ -85,7 +88,7 @@ def _moved(before: State, step: Step) -> Iterator[tuple[str, str, RegisterRecord
 
 def _both_sides(before: State, move: Move, step: Step) -> str | None:
     """A register moves when both sides have signed, when an arbiter decided between them, or when nobody answered."""
-    for unit, register, old, new in _moved(before, step):
+    for unit, register, old, new in moved(before, step):
         if not _is_entitled(before, move, (unit, register), old.organisation, new.organisation):
             return f"the {register} of {unit} went from {old.organisation} to {new.organisation} by {move}"
     return None
@@ -123,7 +126,7 @@ def _held_still(before: State, move: Move, step: Step) -> str | None:
     """What parties dispute stays where it is until the dispute has ended."""
     if isinstance(move.message, AcceptSettlement | DecideDispute):
         return None
-    for unit, register, _, _ in _moved(before, step):
+    for unit, register, _, _ in moved(before, step):
         for record in _all(before, DisputeRecord, "dispute/"):
             is_open = derive_dispute_state(record, before.time_ms) == "open"
             if is_open and record.battery == unit and register in record.holds:
@@ -134,11 +137,12 @@ def _held_still(before: State, move: Move, step: Step) -> str | None:
 
 
 def _waste_answered(before: State, move: Move, step: Step) -> str | None:
-    """The responsibility for waste passes to a producer or a waste operator only."""
-    for unit, register, _, new in _moved(before, step):
+    """The responsibility for waste passes to a producer, who acts for producers, or a waste operator only."""
+    for unit, register, _, new in moved(before, step):
         battery = _get(step.state, BatteryRecord, battery_key(unit))
         is_waste = battery is not None and battery.status == "waste" and battery.ceased is None
-        is_fit = any(role in FIT_FOR_WASTE for role in ROLES[new.organisation])
+        member = parse_organisation(step.state.records[organisation_key(new.organisation)])
+        is_fit = any(role in FIT_FOR_WASTE for role in member.roles)
         if register == "responsibility" and is_waste and not is_fit:
             return f"{new.organisation} answers for the waste {unit} after {move}"
     return None
@@ -185,7 +189,7 @@ def _dead_is_dead(before: State, move: Move, step: Step) -> str | None:
             return f"{unit} came back after {move}"
         if old.status != new.status and (new.status == STATUSES[0] or old.epoch > new.epoch):
             return f"the status of {unit} went from {old.status} to {new.status}: {move}"
-    dead = [unit for unit, *_ in _moved(before, step) if _is_dead(before, unit)]
+    dead = [unit for unit, *_ in moved(before, step) if _is_dead(before, unit)]
     return f"a register of the dead {dead[0]} moved by {move}" if dead else None
 
 

@@ -2,17 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import TypeAlias
+
 from cellvow.core.contracts.anchor import AnchorRecord, anchor_key
 from cellvow.core.contracts.battery import RegisterBattery, RegisterModel
 from cellvow.core.contracts.contract import Message, encode_record
 from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.contracts.part import DescribeModel
-from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation
+from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION, Accreditation, Organisation, encode_organisation
 from tests.simulation.small_scope.stepping import SOMEWHERE, Move, State, make_state, take_step
 
 MAKER, OPERATOR, AUTHORITY = "maker", "operator", "office"
 ORGANISATIONS = (MAKER, OPERATOR, AUTHORITY)
-ROLES = {
+Roles: TypeAlias = Mapping[str, tuple[str, ...]]
+ROLES: Roles = {
     MAKER: ("manufacturer", "workshop"),
     OPERATOR: ("second_life_operator", "recycler"),
     AUTHORITY: ("authority", "laboratory", "operator"),
@@ -31,13 +35,15 @@ UNITS = (PACK, MODULE)
 MAKERS = {PACK_GTIN: MAKER, MODULE_GTIN: MAKER, SUCCESSOR_GTIN: OPERATOR}
 LABORATORY_STANDARD = "discharge test"
 BEGIN_MS = 1_780_000_000_000
+WITH_PRODUCERS: Roles = {**ROLES, AUTHORITY: (*ROLES[AUTHORITY], PRODUCERS_ORGANISATION)}
+"""The same, and the third acts for producers together: nobody is unfit for waste then."""
 WAIT_MS = 400 * 86_400_000
 """More than any notice or lapse there is."""
 
 
-def make_scope() -> State:
+def make_scope(roles: Roles = ROLES) -> State:
     """The first state: a pack, and a module that could be a part of it, both the maker's in every register."""
-    records = {organisation_key(one): encode_organisation(_organisation(one)) for one in ORGANISATIONS}
+    records = {organisation_key(one): encode_organisation(_organisation(one, roles[one])) for one in ORGANISATIONS}
     anchored = AnchorRecord(
         provenance=SOMEWHERE, organisation=AUTHORITY, root="a0" * 32, rows=1, kind="measurement", anchored_ms=1
     )
@@ -51,11 +57,11 @@ def make_scope() -> State:
     return state
 
 
-def _organisation(organisation: str) -> Organisation:
+def _organisation(organisation: str, roles: tuple[str, ...]) -> Organisation:
     accreditations: tuple[Accreditation, ...] = ()
     if organisation == AUTHORITY:
         accreditations = (Accreditation(LABORATORY_STANDARD, "1", ("capacity",), 2 * BEGIN_MS),)
-    return Organisation(organisation, organisation.title(), ROLES[organisation], ("00" * 32,), accreditations)
+    return Organisation(organisation, organisation.title(), roles, ("00" * 32,), accreditations)
 
 
 def _births() -> list[tuple[str, Message]]:

@@ -43,6 +43,7 @@ CHANGES: tuple[Change, ...] = (
     AdmitMember(organisation="newcomer", name="Newcomer", roles=("operator",), root_keys=("ab" * 32,)),
     RemoveMember(organisation="carrier"),
     ChangeRoles(organisation="carrier", roles=("operator", "buyer")),
+    ChangeRoles(organisation="carrier", roles=("producer_responsibility_organisation",)),
     Accredit(organisation="lab", accreditations=()),
     Accredit(
         organisation="lab",

@@ -1,4 +1,4 @@
-"""Invitations, and the homes made from them: what is checked before anything is made, and what never comes back."""
+"""Bootstrap files, and the homes made from them: what is checked before anything is made, and what never comes back."""
 
 from __future__ import annotations
 
@@ -18,15 +18,15 @@ from cellvow.node.snapshot import list_snapshots
 from cellvow.workspace.network import Network, NetworkPlan, found_network
 from cellvow.workspace.network_joining import (
     FORMAT,
-    Invitation,
+    Bootstrap,
     Joined,
     Place,
-    encode_invitation,
+    encode_bootstrap,
     join_network,
-    parse_invitation,
+    parse_bootstrap,
     read_validator_keys,
     replace_member,
-    write_invitation,
+    write_bootstrap,
 )
 from cellvow.workspace.workspace import Workspace
 from tests.engine_stand_in import make_stand_in
@@ -77,12 +77,12 @@ def inviting(network: Network, engine: ScriptedEngine) -> MemberHome:
     return MemberHome(home.folder)
 
 
-def invite(inviting: MemberHome, engine: ScriptedEngine, path: Path) -> Invitation:
-    """An invitation of a ledger whose engine stands at block 7; its snapshot is called one of block 5."""
+def invite(inviting: MemberHome, engine: ScriptedEngine, path: Path) -> Bootstrap:
+    """The bootstrap file of a ledger whose engine stands at block 7; its snapshot is called one of block 5."""
     engine.will_answer(status(7))
-    written = write_invitation(inviting, path, (engine.url, engine.url))
-    path.write_bytes(encode_invitation(replace(written, snapshot_height=5)))
-    return parse_invitation(path.read_bytes())
+    written = write_bootstrap(inviting, path, (engine.url, engine.url))
+    path.write_bytes(encode_bootstrap(replace(written, snapshot_height=5)))
+    return parse_bootstrap(path.read_bytes())
 
 
 def newcomer(folder: Path) -> Path:
@@ -91,38 +91,40 @@ def newcomer(folder: Path) -> Path:
     return folder
 
 
-def test_an_invitation_names_all_a_newcomer_needs(tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine) -> None:
+def test_a_bootstrap_file_names_all_a_newcomer_needs(
+    tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine
+) -> None:
     """Genesis, peers, a block to trust, the validators, and a snapshot that lies ready."""
-    invitation = invite(inviting, engine, tmp_path / "invitation.json")
+    bootstrap = invite(inviting, engine, tmp_path / "bootstrap.json")
 
     assert [0] == [one.height for one in list_snapshots(inviting.ledger / "snapshots")]
-    assert (7, 2) == (invitation.trust_height, len(invitation.peers))
-    assert f"{inviting.membership.node_id}@127.0.0.1:26600" in invitation.peers
-    assert {("packmaker", inviting.validator_key)} < set(invitation.validators)
+    assert (7, 2) == (bootstrap.trust_height, len(bootstrap.peers))
+    assert f"{inviting.membership.node_id}@127.0.0.1:26600" in bootstrap.peers
+    assert {("packmaker", inviting.validator_key)} < set(bootstrap.validators)
     assert (inviting.validator_key,) == read_validator_keys(inviting, "packmaker")
     assert () == read_validator_keys(inviting, "recycler")
-    assert inviting.validator_key.encode() in (tmp_path / "invitation.json").read_bytes()
+    assert inviting.validator_key.encode() in (tmp_path / "bootstrap.json").read_bytes()
 
 
-def test_an_invitation_names_two_engines(inviting: MemberHome) -> None:
+def test_a_bootstrap_file_names_two_engines(inviting: MemberHome) -> None:
     """One alone could tell the newcomer of another chain."""
     with pytest.raises(OperationalError, match="asks two engines"):
-        write_invitation(inviting, inviting.folder / "invitation.json")
+        write_bootstrap(inviting, inviting.folder / "bootstrap.json")
 
 
 def test_a_newcomer_has_keys_of_its_own_and_begins_with_the_snapshot(
     tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
     """Its engine has the others' genesis and names the block to trust; its workspace works on its ledger."""
-    invitation = invite(inviting, engine, tmp_path / "invitation.json")
+    bootstrap = invite(inviting, engine, tmp_path / "bootstrap.json")
     engine.will_answer(status(7))
-    joined = join_network(newcomer(tmp_path / "member-3"), tmp_path / "invitation.json", ANY, program)
+    joined = join_network(newcomer(tmp_path / "member-3"), tmp_path / "bootstrap.json", ANY, program)
     settings = (joined.home.engine / "config" / "config.toml").read_text(encoding="utf-8")
     workspace = Workspace(joined.home.workspace)
 
     assert (5, ()) == (joined.snapshot_height, joined.former_keys)
-    assert joined.home.validator_key not in dict(invitation.validators).values()
-    assert f'trust_hash = "{invitation.trust_hash}"' in settings
+    assert joined.home.validator_key not in dict(bootstrap.validators).values()
+    assert f'trust_hash = "{bootstrap.trust_hash}"' in settings
     assert "trust_height = 7" in settings
     assert (inviting.engine / "config" / "genesis.json").read_bytes() == (
         joined.home.engine / "config" / "genesis.json"
@@ -135,24 +137,24 @@ def test_a_snapshot_that_the_chain_has_not_passed_is_waited_for(
     tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
     """The newcomer's engine would refuse it, and never ask for it again."""
-    invite(inviting, engine, tmp_path / "invitation.json")
+    invite(inviting, engine, tmp_path / "bootstrap.json")
     engine.will_answer(status(6))
     with pytest.raises(OperationalError, match="from block 7 on"):
-        join_network(newcomer(tmp_path / "member-3"), tmp_path / "invitation.json", ANY, program)
+        join_network(newcomer(tmp_path / "member-3"), tmp_path / "bootstrap.json", ANY, program)
 
     assert not (tmp_path / "member-3" / MEMBER_FILE).exists()
 
 
 def replaced(tmp_path: Path, home: MemberHome, program: EngineProgram) -> Joined:
     """The member in its folder, made anew with the history of all blocks."""
-    return replace_member(home.folder, tmp_path / "invitation.json", None, program, with_history=True)
+    return replace_member(home.folder, tmp_path / "bootstrap.json", None, program, with_history=True)
 
 
 def test_a_replaced_member_never_has_its_old_validator_key(
     tmp_path: Path, network: Network, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
     """Nor what its validator remembered; its addresses and its name among peers stay."""
-    invite(inviting, engine, tmp_path / "invitation.json")
+    invite(inviting, engine, tmp_path / "bootstrap.json")
     lost = network.members[1]
     old_key = lost.validator_key
     (lost.engine / "data" / "priv_validator_state.json").write_text('{"height": "9"}', encoding="ascii")
@@ -172,7 +174,7 @@ def test_a_lost_folder_is_made_anew_around_a_restored_workspace(
     tmp_path: Path, network: Network, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
     """Nothing else of it has to be left."""
-    invite(inviting, engine, tmp_path / "invitation.json")
+    invite(inviting, engine, tmp_path / "bootstrap.json")
     lost = network.members[1]
     shutil.copytree(lost.workspace, tmp_path / "backup")
     shutil.rmtree(lost.folder)
@@ -187,7 +189,7 @@ def test_a_running_member_is_not_replaced(
     tmp_path: Path, network: Network, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
     """It is told to stop it first; nothing was moved."""
-    invite(inviting, engine, tmp_path / "invitation.json")
+    invite(inviting, engine, tmp_path / "bootstrap.json")
     lost = network.members[1]
     with (lost.folder / LOCK_FILE).open("w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -201,54 +203,56 @@ def test_a_member_does_not_join_twice_and_none_joins_without_a_workspace(
     tmp_path: Path, network: Network, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
     """Both are told what to do."""
-    invite(inviting, engine, tmp_path / "invitation.json")
+    invite(inviting, engine, tmp_path / "bootstrap.json")
     with pytest.raises(OperationalError, match="cellvow network replace"):
-        join_network(network.members[1].folder, tmp_path / "invitation.json", ANY, program)
+        join_network(network.members[1].folder, tmp_path / "bootstrap.json", ANY, program)
     with pytest.raises(OperationalError, match="cellvow init workspace"):
-        join_network(tmp_path / "empty", tmp_path / "invitation.json", ANY, program, with_history=True)
+        join_network(tmp_path / "empty", tmp_path / "bootstrap.json", ANY, program, with_history=True)
     with pytest.raises(OperationalError, match="is missing"):
         join_network(tmp_path / "empty", tmp_path / "nowhere.json", ANY, program)
 
 
-def test_an_invitation_to_two_ledgers_is_refused(tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine) -> None:
+def test_a_bootstrap_file_to_two_ledgers_is_refused(
+    tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine
+) -> None:
     """The engine would follow one, and the ledger begin with the other."""
-    invite(inviting, engine, tmp_path / "invitation.json")
-    document = json.loads((tmp_path / "invitation.json").read_bytes())
+    invite(inviting, engine, tmp_path / "bootstrap.json")
+    document = json.loads((tmp_path / "bootstrap.json").read_bytes())
     other = json.loads(json.dumps(document))
     other["engine_genesis"]["app_state"]["cellvow_genesis"] = "00" * 32
 
-    assert parse_invitation(json.dumps(document).encode()).genesis.chain_id == "packs-2026"
+    assert parse_bootstrap(json.dumps(document).encode()).genesis.chain_id == "packs-2026"
     with pytest.raises(Malformed, match="two ledgers"):
-        parse_invitation(json.dumps(other).encode())
+        parse_bootstrap(json.dumps(other).encode())
 
 
 @pytest.mark.parametrize("lost", ["format", "genesis", "engine_genesis", "peers", "rpc_servers", "trust_hash"])
-def test_an_incomplete_invitation_is_refused(
+def test_an_incomplete_bootstrap_file_is_refused(
     tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine, lost: str
 ) -> None:
     """Whatever is missing."""
-    invite(inviting, engine, tmp_path / "invitation.json")
-    document = json.loads((tmp_path / "invitation.json").read_bytes())
+    invite(inviting, engine, tmp_path / "bootstrap.json")
+    document = json.loads((tmp_path / "bootstrap.json").read_bytes())
     del document[lost]
-    with pytest.raises(Malformed, match="no invitation"):
-        parse_invitation(json.dumps(document).encode())
+    with pytest.raises(Malformed, match="no bootstrap file"):
+        parse_bootstrap(json.dumps(document).encode())
 
 
 @pytest.mark.parametrize(
     "content", [b"", b"[]", b"{", b'{"format": "another/1"}', b'{"format": "%s"}' % FORMAT.encode()]
 )
-def test_another_file_is_no_invitation(content: bytes) -> None:
+def test_another_file_is_no_bootstrap_file(content: bytes) -> None:
     """In words."""
-    with pytest.raises(Malformed, match="no invitation"):
-        parse_invitation(content)
+    with pytest.raises(Malformed, match="no bootstrap file"):
+        parse_bootstrap(content)
 
 
 def test_records_that_are_not_those_named_are_refused(
     tmp_path: Path, inviting: MemberHome, engine: ScriptedEngine, program: EngineProgram
 ) -> None:
-    """On a ledger that goes on from another, a second file lies beside the invitation."""
-    named = replace(invite(inviting, engine, tmp_path / "invitation.json"), inherited_sha256="00" * 32)
-    (tmp_path / "invitation.json").write_bytes(encode_invitation(named))
-    (tmp_path / "invitation.json.inherited").write_bytes(b"")
-    with pytest.raises(VerificationError, match="not the file that the invitation names"):
-        join_network(newcomer(tmp_path / "member-3"), tmp_path / "invitation.json", ANY, program, with_history=True)
+    """On a ledger that goes on from another, a second file lies beside the bootstrap file."""
+    named = replace(invite(inviting, engine, tmp_path / "bootstrap.json"), inherited_sha256="00" * 32)
+    (tmp_path / "bootstrap.json").write_bytes(encode_bootstrap(named))
+    (tmp_path / "bootstrap.json.inherited").write_bytes(b"")
+    with pytest.raises(VerificationError, match="not the file that the bootstrap file names"):
+        join_network(newcomer(tmp_path / "member-3"), tmp_path / "bootstrap.json", ANY, program, with_history=True)

@@ -19,7 +19,7 @@ from cellvow.core.contracts.contract import (
     Count,
     Hash,
     Member,
-    Message,
+    OfUnit,
     Record,
     Reference,
     Schema,
@@ -64,21 +64,15 @@ class VerdictRecord(Record, frozen=True, kw_only=True):
 # Messages
 
 
-class RecordVerdict(Message, frozen=True, kw_only=True):
+class RecordVerdict(OfUnit, frozen=True, kw_only=True):
     """Record what a policy says of a battery on a day; `policy` is its digest, `attestation` the test it rests on."""
 
-    battery: Annotated[Battery, WORLD]
     reference: Annotated[Reference, WORLD]
     policy: Annotated[Hash, WORLD]
     as_of: Annotated[Day, WORLD]
     verdict: Annotated[VerdictWord, MEMBERS]
     attestation: Annotated[AttestationReference | None, MEMBERS] = None
     results: Annotated[tuple[Result, ...], msgspec.Meta(min_length=1, max_length=1), WORLD]
-
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
 
 # Rules

@@ -20,7 +20,7 @@ from cellvow.core.contracts.contract import (
     Count,
     Hash,
     Integer,
-    Message,
+    OfUnit,
     Provenance,
     Record,
     Reference,
@@ -97,10 +97,9 @@ class AttestationRecord(Record, frozen=True, kw_only=True):
 # Messages
 
 
-class IssueAttestation(Message, frozen=True, kw_only=True):
+class IssueAttestation(OfUnit, frozen=True, kw_only=True):
     """Attest to the result of a test or an estimate, or declare a value; `reference` is the issuer's own number."""
 
-    battery: Annotated[Battery, WORLD]
     reference: Annotated[Reference, WORLD]
     evidence_class: Annotated[EvidenceClass, WORLD]
     is_certificate: Annotated[bool, WORLD]
@@ -114,23 +113,12 @@ class IssueAttestation(Message, frozen=True, kw_only=True):
     predicates: Annotated[tuple[Predicate, ...], msgspec.Meta(max_length=PREDICATES_MAX), WORLD] = ()
     supersedes: Annotated[Reference | None, WORLD] = None
 
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
-
-class RevokeAttestation(Message, frozen=True, kw_only=True):
+class RevokeAttestation(OfUnit, frozen=True, kw_only=True):
     """Withdraw one's own attestation; it stays readable, and revoked."""
 
-    battery: Annotated[Battery, WORLD]
     reference: Annotated[Reference, MEMBERS]
     cause: Annotated[Literal["error", "fraud", "instrument", "accreditation", "other"], MEMBERS]
-
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
 
 # Rules

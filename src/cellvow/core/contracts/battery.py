@@ -13,6 +13,7 @@ from cellvow.core.contracts.contract import (
     Count,
     Gtin,
     Message,
+    OfUnit,
     Provenance,
     Record,
     Schema,
@@ -122,18 +123,12 @@ class RegisterModel(Message, frozen=True, kw_only=True):
         return self.gtin
 
 
-class RegisterBattery(Message, frozen=True, kw_only=True):
+class RegisterBattery(OfUnit, frozen=True, kw_only=True):
     """Register one battery of a registered model: its birth on the ledger, recorded as it happened or reconstructed."""
 
-    battery: Annotated[Battery, WORLD]
     manufactured_on: Annotated[Day, WORLD]
     facility: Annotated[Term, WORLD]
     backfill: Annotated[Backfill | None, WORLD] = None
-
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
 
 # Rules

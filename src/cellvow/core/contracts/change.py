@@ -34,7 +34,16 @@ from cellvow.core.contracts.parameter import (
     parameter_key,
     require_setting,
 )
-from cellvow.core.ledger.genesis import Accreditation, Organisation, encode_organisation, parse_organisation
+from cellvow.core.ledger.genesis import (
+    FIRST_ROLES,
+    LATER_ROLES_SINCE,
+    ROLES,
+    Accreditation,
+    Organisation,
+    encode_organisation,
+    parse_organisation,
+    roles_since,
+)
 from cellvow.core.ledger.key import ROOT, KeyRecord, key_record_key, parse_key_record
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.ledger.validator import VALIDATORS_KEY, Validator, encode_validators, order_validators
@@ -60,8 +69,9 @@ Role = Literal[
     "authority",
     "insurer",
     "buyer",
+    "producer_responsibility_organisation",
 ]
-Roles = Annotated[tuple[Role, ...], msgspec.Meta(min_length=1, max_length=11)]
+Roles = Annotated[tuple[Role, ...], msgspec.Meta(min_length=1, max_length=len(ROLES))]
 Quantity = Annotated[str, msgspec.Meta(pattern=r"^[a-z][a-z0-9_]{1,39}\Z")]
 Power = Annotated[int, msgspec.Meta(ge=1, le=VALIDATOR_POWER_MAX)]
 
@@ -173,6 +183,13 @@ THRESHOLDS: dict[type[Any], str] = {
 
 
 # Rules
+
+
+def change_since(change: Change) -> int:
+    """The first ruleset whose words the change is said in: a role that came later, or more than there were before."""
+    if not isinstance(change, AdmitMember | ChangeRoles):
+        return 1
+    return LATER_ROLES_SINCE if len(change.roles) > len(FIRST_ROLES) else roles_since(change.roles)
 
 
 def require_applicable(context: Context, change: Change) -> None:

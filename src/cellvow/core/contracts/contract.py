@@ -62,6 +62,22 @@ class Message(Schema, frozen=True, tag=True, tag_field="type", kw_only=True):
         """Everything whose history it belongs to: its subject, and what else its records may stem from."""
         return (self.subject,)
 
+    @property
+    def since(self) -> int:
+        """The first ruleset that has all its words; to an earlier one that has its type it is malformed."""
+        return 1
+
+
+class OfUnit(Message, frozen=True, kw_only=True):
+    """What a message about one unit has."""
+
+    battery: Annotated[Battery, WORLD]
+
+    @property
+    def subject(self) -> str:
+        """The unit."""
+        return self.battery
+
 
 class Provenance(Schema, frozen=True, kw_only=True):
     """Where a record comes from: message `index` of the statement; a batch's `salt` keeps records unguessable."""

@@ -7,6 +7,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from cellvow.core.contracts.assembly import BuildRecord, assembled_key, build_key
 from cellvow.core.contracts.attestation import (
     AttestationRecord,
     IssueAttestation,
@@ -40,9 +41,14 @@ from cellvow.core.contracts.contract import (
     Schema,
     require,
 )
+from cellvow.core.contracts.part import DescribeModel, derive_build, require_sound_build
 from cellvow.core.contracts.second_life import require_successor_day
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
+
+DESCRIPTIONS_SINCE = 3
+"""The first ruleset that has descriptions of models, and corrects them."""
+
 
 # Messages
 
@@ -59,12 +65,17 @@ class CorrectStatement(Message, frozen=True, kw_only=True):
 
     corrects: Annotated[StatementReference, WORLD]
     cause: Annotated[Literal["typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"], WORLD]
-    replacement: Annotated[RegisterModel | RegisterBattery | IssueAttestation, WORLD]
+    replacement: Annotated[RegisterModel | RegisterBattery | IssueAttestation | DescribeModel, WORLD]
 
     @property
     def subject(self) -> str:
         """What the corrected statement is about."""
         return self.replacement.subject
+
+    @property
+    def since(self) -> int:
+        """The first ruleset that corrects such a statement."""
+        return DESCRIPTIONS_SINCE if isinstance(self.replacement, DescribeModel) else 1
 
 
 # Rules
@@ -95,6 +106,8 @@ def _correct(context: Context, message: CorrectStatement) -> list[Event]:
         _correct_model(context, message, replacement)
     elif isinstance(replacement, RegisterBattery):
         _correct_battery(context, message, replacement)
+    elif isinstance(replacement, DescribeModel):
+        _correct_description(context, message, replacement)
     else:
         _correct_attestation(context, message, replacement)
     return [
@@ -112,6 +125,20 @@ def _correct_model(context: Context, message: CorrectStatement, replacement: Reg
     key = model_key(replacement.gtin)
     old = _get_corrected(context, message, ModelRecord, key)
     new = msgspec.structs.replace(derive_model(context, replacement), version=old.version + 1, corrects=old.provenance)
+    _put_if_changed(context, key, old, new)
+
+
+def _correct_description(context: Context, message: CorrectStatement, replacement: DescribeModel) -> None:
+    """The number of cells as the mass of a model at any time; the level until a unit of it is in a tree of parts.
+
+    What is built in already counts in the sums of its whole as it did; how deep a tree may be rests on the levels.
+    """
+    require_sound_build(replacement)
+    key = build_key(replacement.gtin)
+    old = _get_corrected(context, message, BuildRecord, key)
+    is_free = old.level == replacement.level or context.get_bytes(assembled_key(replacement.gtin)) is None
+    require(is_free, Reason.MODEL_ASSEMBLED, gtin=replacement.gtin)
+    new = msgspec.structs.replace(derive_build(context, replacement), version=old.version + 1, corrects=old.provenance)
     _put_if_changed(context, key, old, new)
 
 

@@ -8,14 +8,13 @@ import msgspec
 from cellvow.core.contracts.battery import CONTESTS_SINCE, get_battery
 from cellvow.core.contracts.contract import (
     MEMBERS,
-    WORLD,
     Battery,
     Contested,
     Context,
     Contract,
     Count,
     Member,
-    Message,
+    OfUnit,
     Record,
     require,
     require_version,
@@ -46,28 +45,16 @@ class OfferRecord(Record, frozen=True, kw_only=True):
 # Messages
 
 
-class OfferHandover(Message, frozen=True, kw_only=True):
+class OfferHandover(OfUnit, frozen=True, kw_only=True):
     """Offer one or more registers of a battery to another member; `versions` are those the offerer has seen."""
 
-    battery: Annotated[Battery, WORLD]
     addressee: Annotated[Member, MEMBERS]
     registers: Annotated[tuple[RegisterName, ...], msgspec.Meta(min_length=1, max_length=3), MEMBERS]
     versions: Annotated[tuple[Count, ...], msgspec.Meta(min_length=1, max_length=3), MEMBERS]
 
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
-
-class _Answer(Message, frozen=True, kw_only=True):
-    battery: Annotated[Battery, WORLD]
+class _Answer(OfUnit, frozen=True, kw_only=True):
     version: Annotated[Count, MEMBERS]
-
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
 
 class AcceptHandover(_Answer, frozen=True, kw_only=True):

@@ -14,13 +14,12 @@ from cellvow.core.contracts.battery import BatteryRecord, battery_key, find_batt
 from cellvow.core.contracts.contract import (
     MEMBERS,
     WORLD,
-    Battery,
     Committed,
     Context,
     Contract,
     Count,
     Member,
-    Message,
+    OfUnit,
     Reference,
     require,
     require_version,
@@ -71,10 +70,9 @@ Evidence = Annotated[tuple[Committed, ...], msgspec.Meta(max_length=EVIDENCE_MAX
 # Messages
 
 
-class OpenDispute(Message, frozen=True, kw_only=True):
+class OpenDispute(OfUnit, frozen=True, kw_only=True):
     """Open a dispute over a unit with one's first position; `rule_gap` needs no respondent."""
 
-    battery: Annotated[Battery, WORLD]
     reference: Annotated[Reference, WORLD]
     topic: Annotated[Topic, WORLD]
     respondent: Annotated[Member | None, MEMBERS] = None
@@ -82,21 +80,10 @@ class OpenDispute(Message, frozen=True, kw_only=True):
     evidence: Evidence = ()
     arbiter: Annotated[Member | None, MEMBERS] = None
 
-    @property
-    def subject(self) -> str:
-        """The unit."""
-        return self.battery
 
-
-class _InDispute(Message, frozen=True, kw_only=True):
-    battery: Annotated[Battery, WORLD]
+class _InDispute(OfUnit, frozen=True, kw_only=True):
     opener: Annotated[Member, MEMBERS]
     reference: Annotated[Reference, WORLD]
-
-    @property
-    def subject(self) -> str:
-        """The unit."""
-        return self.battery
 
 
 class StatePosition(_InDispute, frozen=True, kw_only=True):

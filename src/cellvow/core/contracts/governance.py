@@ -9,7 +9,14 @@ from typing import Annotated, Literal
 
 import msgspec
 
-from cellvow.core.contracts.change import THRESHOLDS, Change, Distrust, apply_change, require_applicable
+from cellvow.core.contracts.change import (
+    THRESHOLDS,
+    Change,
+    Distrust,
+    apply_change,
+    change_since,
+    require_applicable,
+)
 from cellvow.core.contracts.contract import (
     WORLD,
     Context,
@@ -104,6 +111,11 @@ class Propose(Message, frozen=True, kw_only=True):
     def subject(self) -> str:
         """The proposal."""
         return proposal_key(self.organisation, self.reference)
+
+    @property
+    def since(self) -> int:
+        """The first ruleset that has the words of the change."""
+        return change_since(self.change)
 
 
 class CastVote(Message, frozen=True, kw_only=True):

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from cellvow.core.contracts.assembly import get_assembly
 from cellvow.core.contracts.battery import (
     STATUSES,
     BatteryRecord,
@@ -26,15 +27,17 @@ from cellvow.core.contracts.contract import (
     Context,
     Contract,
     Count,
+    OfUnit,
     Record,
     require,
     require_version,
 )
 from cellvow.core.contracts.dispute_file import require_movable
-from cellvow.core.contracts.lineage import BECOMES, Ending, get_assembly, put_end
+from cellvow.core.contracts.lineage import BECOMES, Ending, put_end
 from cellvow.core.contracts.organisation import get_organisation, require_role
 from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
-from cellvow.core.contracts.use import OfUnit, is_installed
+from cellvow.core.contracts.use import is_installed
+from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
@@ -42,9 +45,8 @@ from cellvow.core.primitives.identifier import derive_model_id, is_gtin
 Status = Literal["original", "repurposed", "re-used", "remanufactured", "waste"]
 WASTE = "waste"
 IN_USE: tuple[Status, ...] = ("original", "repurposed", "re-used", "remanufactured")
-FIT_FOR_WASTE = ("manufacturer", "importer", "recycler")
-"""Roles that may answer for waste (Article 77(7)): producers and waste operators. Who acts for producers together is
-admitted in the role in which it acts, since there is no role of its own for a producer responsibility organisation."""
+FIT_FOR_WASTE = ("manufacturer", "importer", PRODUCERS_ORGANISATION, "recycler")
+"""Roles that may answer for waste (Article 77(7)): producers, who acts for producers together, and waste operators."""
 
 Deed = Literal["decommission", "waste", "reuse", "repurpose", "remanufacture", "recycle", "destroy"]
 WasteCause = Literal["worn_out", "defective", "damaged", "recalled", "accident", "unwanted", "obsolete", "other"]
@@ -143,7 +145,8 @@ class Decommission(_Fenced, frozen=True, kw_only=True):
 class DeclareWaste(_Fenced, frozen=True, kw_only=True):
     """Declare a unit waste, with the reason: signed by who answers for it or owns it.
 
-    From then on only a producer or a waste operator may be given the responsibility for it.
+    From then on only a producer, a producer responsibility organisation or a waste operator may be given the
+    responsibility for it.
     """
 
     cause: Annotated[WasteCause, MEMBERS]

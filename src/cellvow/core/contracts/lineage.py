@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from cellvow.core.contracts.assembly import find_build, get_assembly
 from cellvow.core.contracts.battery import BatteryRecord, ModelRecord, model_key
 from cellvow.core.contracts.contract import Battery, Committed, Context, Count, Record, require
 from cellvow.core.ledger.rejection import Reason
@@ -68,26 +69,6 @@ class EndRecord(Record, frozen=True, kw_only=True):
     papers: Annotated[tuple[Committed, ...], msgspec.Meta(max_length=2)] = ()
 
 
-class _Build(msgspec.Struct):
-    """What is read here of `build/GTIN`: how many cells a unit of the model has."""
-
-    cells: int = 0
-
-
-class Assembly(msgspec.Struct):
-    """What is read here of `assembly/BATTERY`: its registered parts now, and the most that were ever in it at once."""
-
-    parts: int = 0
-    mass_g: int = 0
-    cells: int = 0
-    mass_peak_g: int = 0
-    cells_peak: int = 0
-
-
-_BUILD = msgspec.json.Decoder(_Build)
-_ASSEMBLY = msgspec.json.Decoder(Assembly)
-
-
 # Rules
 
 
@@ -106,12 +87,6 @@ def end_key(battery: str) -> str:
     return f"end/{battery}"
 
 
-def get_assembly(context: Context, battery: str) -> Assembly:
-    """The registered parts of a unit; it has none where nothing is recorded."""
-    value = context.get_bytes(f"assembly/{battery}")
-    return Assembly() if value is None else _ASSEMBLY.decode(value)
-
-
 def get_whole(context: Context, unit: BatteryRecord) -> tuple[int, int]:
     """(mass in g, cells) of a unit by the record: of its model, or what it took of its originals; less taken parts.
 
@@ -123,8 +98,8 @@ def get_whole(context: Context, unit: BatteryRecord) -> tuple[int, int]:
         mass_g, cells = origin.mass_g, origin.cells
     else:
         model = context.get(ModelRecord, model_key(unit.gtin))
-        build = context.get_bytes(f"build/{unit.gtin}")
-        mass_g, cells = 0 if model is None else model.mass_g, 0 if build is None else _BUILD.decode(build).cells
+        build = find_build(context, unit.gtin)
+        mass_g, cells = 0 if model is None else model.mass_g, 0 if build is None else build.cells
     parts = get_assembly(context, unit.battery)
     taken_g, taken = max(0, parts.mass_peak_g - parts.mass_g), max(0, parts.cells_peak - parts.cells)
     return max(0, mass_g - taken_g), max(0, cells - taken)

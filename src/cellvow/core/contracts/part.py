@@ -10,6 +10,15 @@ from typing import Annotated, Literal
 
 import msgspec
 
+from cellvow.core.contracts.assembly import (
+    BuildRecord,
+    Level,
+    assembly_key,
+    build_key,
+    get_assembly,
+    get_build,
+    put_assembled,
+)
 from cellvow.core.contracts.battery import (
     BatteryRecord,
     ModelRecord,
@@ -29,6 +38,7 @@ from cellvow.core.contracts.contract import (
     Count,
     Gtin,
     Message,
+    OfUnit,
     Record,
     Term,
     decode_record,
@@ -52,7 +62,6 @@ from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import ensure, fail
 from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
 
-Level = Literal["cell", "module", "pack"]
 PartState = Literal["installed", "removed"]
 RemovalCause = Literal["replaced", "defective", "harvested", "other"]
 CELL, PACK = "cell", "pack"
@@ -65,15 +74,6 @@ Wholes = Annotated[tuple[Battery, ...], msgspec.Meta(max_length=PART_LEVELS_MAX)
 
 
 # Records
-
-
-class BuildRecord(Record, frozen=True, kw_only=True):
-    """`build/GTIN`: what units of a model are - cell, module or pack - and how many cells they have."""
-
-    gtin: Gtin
-    organisation: str
-    level: Level
-    cells: Count
 
 
 class PartRecord(Record, frozen=True, kw_only=True):
@@ -93,21 +93,6 @@ class PartRecord(Record, frozen=True, kw_only=True):
     cause: RemovalCause | None = None
 
 
-class AssemblyRecord(Record, frozen=True, kw_only=True):
-    """`assembly/WHOLE`: how many direct parts a unit has, how many of them are packs, their mass and their cells.
-
-    The peaks are the most that it ever had at once: what has left it since is no more in it.
-    """
-
-    battery: Battery
-    parts: Count = 0
-    packs: Count = 0
-    mass_g: Count = 0
-    cells: Count = 0
-    mass_peak_g: Count = 0
-    cells_peak: Count = 0
-
-
 # Messages
 
 
@@ -124,14 +109,8 @@ class DescribeModel(Message, frozen=True, kw_only=True):
         return self.gtin
 
 
-class _OnWhole(Message, frozen=True, kw_only=True):
-    battery: Annotated[Battery, WORLD]
+class _OnWhole(OfUnit, frozen=True, kw_only=True):
     above: Wholes = ()
-
-    @property
-    def subject(self) -> str:
-        """The unit whose parts change."""
-        return self.battery
 
 
 class InstallPart(_OnWhole, frozen=True, kw_only=True):
@@ -175,33 +154,26 @@ class ReplacePart(_OnWhole, frozen=True, kw_only=True):
 # Rules
 
 
-def build_key(gtin: str) -> str:
-    """Where the build of a model lies in the state map."""
-    return f"build/{gtin}"
-
-
 def part_key(battery: str, part: str) -> str:
     """Where what is known of a part in a unit lies in the state map."""
     return f"part/{battery}/{part}"
 
 
-def assembly_key(battery: str) -> str:
-    """Where the sums over the parts of a unit lie in the state map."""
-    return f"assembly/{battery}"
+def require_sound_build(message: DescribeModel) -> None:
+    """Raise `Rejected` unless a unit has at least one cell, and a cell itself just one."""
+    is_sound = message.cells == 1 if message.level == CELL else message.cells >= 1
+    require(is_sound, Reason.MALFORMED_MESSAGE, field="cells")
 
 
-def get_build(context: Context, gtin: str) -> BuildRecord:
-    """What units of the model are, or `Rejected`."""
-    record = context.get(BuildRecord, build_key(gtin))
-    if record is None:
-        raise Rejected(Reason.MODEL_NOT_DESCRIBED, gtin=gtin)
-    return record
-
-
-def get_assembly(context: Context, battery: str) -> AssemblyRecord:
-    """The sums over the parts of a unit: nothing where it never had any."""
-    known = context.get(AssemblyRecord, assembly_key(battery))
-    return AssemblyRecord(provenance=context.provenance, version=0, battery=battery) if known is None else known
+def derive_build(context: Context, message: DescribeModel) -> BuildRecord:
+    """The record that the description of a model leaves."""
+    return BuildRecord(
+        provenance=context.provenance,
+        gtin=message.gtin,
+        organisation=context.organisation,
+        level=message.level,
+        cells=message.cells,
+    )
 
 
 def derive_wholes(read: Read, battery: str) -> tuple[str, ...]:
@@ -311,16 +283,8 @@ def _describe(context: Context, message: DescribeModel) -> list[Event]:
     require(model.organisation == context.organisation, Reason.NOT_YOUR_MODEL, gtin=message.gtin)
     key = build_key(message.gtin)
     require(context.get_bytes(key) is None, Reason.MODEL_DESCRIBED, gtin=message.gtin)
-    is_sound = message.cells == 1 if message.level == CELL else message.cells >= 1
-    require(is_sound, Reason.MALFORMED_MESSAGE, field="cells")
-    build = BuildRecord(
-        provenance=context.provenance,
-        gtin=message.gtin,
-        organisation=context.organisation,
-        level=message.level,
-        cells=message.cells,
-    )
-    context.put(key, build)
+    require_sound_build(message)
+    context.put(key, derive_build(context, message))
     return [{"type": "ModelDescribed", "gtin": message.gtin, "level": message.level, "cells": message.cells}]
 
 
@@ -357,6 +321,8 @@ def _build_in(context: Context, message: _OnWhole, whole: BatteryRecord, part: s
     _require_level(context, message, unit, (inner.level, outer.level))
     mass_g = _get_mass(context, unit.gtin)
     _count_in(context, whole, inner, mass_g, outer.cells)
+    for gtin in (whole.gtin, unit.gtin):
+        put_assembled(context, gtin)
     key = part_key(message.battery, part)
     known = context.get(PartRecord, key)
     record = PartRecord(

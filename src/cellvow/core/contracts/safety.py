@@ -19,6 +19,7 @@ from cellvow.core.contracts.contract import (
     Contract,
     Count,
     Member,
+    OfUnit,
     Record,
     Reference,
     Schema,
@@ -27,7 +28,7 @@ from cellvow.core.contracts.contract import (
 from cellvow.core.contracts.day import require_lived_day
 from cellvow.core.contracts.organisation import get_organisation, require_role
 from cellvow.core.contracts.register import CUSTODY, REGISTERS, get_register
-from cellvow.core.contracts.use import OfUnit, find_order
+from cellvow.core.contracts.use import find_order
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import INCIDENTS_OF_MEMBER_MAX, INCIDENTS_OPEN_MAX

@@ -30,6 +30,7 @@ from cellvow.core.contracts.contract import (
     Contract,
     Count,
     Message,
+    OfUnit,
     Record,
     Reference,
     Schema,
@@ -133,20 +134,14 @@ class BeginSecondLife(Message, frozen=True, kw_only=True):
         return (*(one.battery for one in self.originals), *(one.battery for one in self.successors))
 
 
-class GradeUnit(Message, frozen=True, kw_only=True):
+class GradeUnit(OfUnit, frozen=True, kw_only=True):
     """Grade a unit for a second use, on a report that is committed to; `applications` in order, each once."""
 
-    battery: Annotated[Battery, WORLD]
     reference: Annotated[Reference, MEMBERS]
     grade: Annotated[Grade, MEMBERS]
     applications: Annotated[tuple[Application, ...], msgspec.Meta(max_length=APPLICATIONS_MAX), MEMBERS] = ()
     until: Annotated[Day | None, MEMBERS] = None
     report: Annotated[Committed, WORLD]
-
-    @property
-    def subject(self) -> str:
-        """The battery."""
-        return self.battery
 
 
 # Rules

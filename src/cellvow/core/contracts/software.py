@@ -14,6 +14,7 @@ from cellvow.core.contracts.contract import (
     Contract,
     Count,
     Hash,
+    OfUnit,
     Provenance,
     Record,
     Schema,
@@ -21,7 +22,7 @@ from cellvow.core.contracts.contract import (
     require,
 )
 from cellvow.core.contracts.organisation import require_role
-from cellvow.core.contracts.use import SERVICE_ROLES, OfUnit, require_holder
+from cellvow.core.contracts.use import SERVICE_ROLES, require_holder
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 

@@ -18,13 +18,13 @@ from cellvow.core.contracts.contract import (
     Context,
     Contract,
     Count,
-    Message,
+    OfUnit,
     Record,
     require,
     require_version,
 )
 from cellvow.core.contracts.dispute_file import DAY_MS, require_movable
-from cellvow.core.contracts.life import require_fit_for_waste
+from cellvow.core.contracts.life import WASTE, require_fit_for_waste
 from cellvow.core.contracts.organisation import is_member, require_role
 from cellvow.core.contracts.register import (
     CUSTODY,
@@ -35,6 +35,7 @@ from cellvow.core.contracts.register import (
     get_register,
     put_register,
 )
+from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import EVIDENCE_MAX
@@ -46,6 +47,7 @@ COMPLETION_MS = 30 * DAY_MS
 ANSWERED_MS = 90 * DAY_MS
 """How long an objection shows that somebody is there: until then nobody gives notice of the same entry again."""
 OPERATORS = ("second_life_operator", "recycler", "operator", "manufacturer")
+"""Who may take over a unit that nobody answers for; who acts for producers together takes over waste alone."""
 OPEN, MOOT, LAPSED = "open", "moot", "lapsed"
 
 Cause = Literal["insolvent", "unreachable", "abandoned", "removed"]
@@ -74,28 +76,16 @@ class TakeoverRecord(Record, frozen=True, kw_only=True):
 # Messages
 
 
-class GiveNotice(Message, frozen=True, kw_only=True):
+class GiveNotice(OfUnit, frozen=True, kw_only=True):
     """Give notice that one takes a unit over, since who answers for it is gone; `version` is its register's."""
 
-    battery: Annotated[Battery, WORLD]
     version: Annotated[Count, MEMBERS]
     cause: Annotated[Cause, MEMBERS]
     evidence: Evidence = ()
 
-    @property
-    def subject(self) -> str:
-        """The unit."""
-        return self.battery
 
-
-class _OnNotice(Message, frozen=True, kw_only=True):
-    battery: Annotated[Battery, WORLD]
+class _OnNotice(OfUnit, frozen=True, kw_only=True):
     version: Annotated[Count, MEMBERS]
-
-    @property
-    def subject(self) -> str:
-        """The unit."""
-        return self.battery
 
 
 class ObjectToTakeover(_OnNotice, frozen=True, kw_only=True):
@@ -140,7 +130,7 @@ def _get_open_notice(context: Context, message: _OnNotice) -> TakeoverRecord:
 
 def _require_claimant(context: Context, unit: BatteryRecord) -> None:
     """Raise `Rejected` unless the signer may answer for this unit in law."""
-    require_role(context, *OPERATORS)
+    require_role(context, *OPERATORS, *((PRODUCERS_ORGANISATION,) if unit.status == WASTE else ()))
     require_fit_for_waste(context, unit, context.organisation)
 
 

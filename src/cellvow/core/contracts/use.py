@@ -24,7 +24,7 @@ from cellvow.core.contracts.contract import (
     Contract,
     Count,
     Member,
-    Message,
+    OfUnit,
     Record,
     Reference,
     require,
@@ -101,17 +101,6 @@ class ServiceRecord(Record, frozen=True, kw_only=True):
 
 
 # Messages
-
-
-class OfUnit(Message, frozen=True, kw_only=True):
-    """What a message about one unit has."""
-
-    battery: Annotated[Battery, WORLD]
-
-    @property
-    def subject(self) -> str:
-        """The unit."""
-        return self.battery
 
 
 class InstallBattery(OfUnit, frozen=True, kw_only=True):

@@ -18,7 +18,7 @@ from cellvow.core.primitives.merkle import leaf_hash, tree_root
 
 GENESIS_DOMAIN = "cellvow/genesis/v1"
 GENESIS_BYTES_MAX = 8_000_000
-ROLES = (
+FIRST_ROLES = (
     "manufacturer",
     "vehicle_maker",
     "importer",
@@ -31,7 +31,13 @@ ROLES = (
     "insurer",
     "buyer",
 )
+"""What an organisation may be under every ruleset."""
+PRODUCERS_ORGANISATION = "producer_responsibility_organisation"
+"""Who fulfils the producers' responsibility for waste in their place (Regulation (EU) 2023/1542 Article 57)."""
+ROLES = (*FIRST_ROLES, PRODUCERS_ORGANISATION)
 """What an organisation may be; it may be several."""
+LATER_ROLES_SINCE = 3
+"""The first ruleset that knows the roles that are not among the first: software of earlier ones refuses them."""
 
 OPTIONAL = ("predecessor", "validators")
 """What a genesis may leave out: a first ledger has no predecessor, and one of a single writer no validators."""
@@ -187,9 +193,20 @@ def parse_genesis(data: bytes) -> Genesis:
     ordered = all(a < b for a, b in pairwise(identifiers))
     if not ordered or not 1 <= len(identifiers) <= ORGANISATIONS_MAX:
         raise Malformed("genesis names 1 to 10,000 organisations, each once, in order")
+    later = [member.organisation for member in genesis.organisations if roles_since(member.roles) > genesis.ruleset]
+    if later:
+        raise Malformed(
+            f"{later[0]} has a role that is known from ruleset {LATER_ROLES_SINCE} on, and this ledger begins with "
+            f"ruleset {genesis.ruleset}: it can be given by a vote once a newer one is in force"
+        )
     if any(validator.organisation not in identifiers for validator in genesis.validators):
         raise Malformed("a validator of genesis belongs to an organisation that genesis does not name")
     return genesis
+
+
+def roles_since(roles: tuple[str, ...]) -> int:
+    """The first ruleset under which an organisation may have all of these roles."""
+    return 1 if all(role in FIRST_ROLES for role in roles) else LATER_ROLES_SINCE
 
 
 @lru_cache(maxsize=4_096)  # the same few members sign block after block

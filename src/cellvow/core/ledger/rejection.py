@@ -128,6 +128,7 @@ class Reason(IntEnum):
     TOO_MANY_CELLS = 1309
     WRONG_WHOLES = 1310
     REGISTERS_DIFFER = 1311
+    MODEL_ASSEMBLED = 1312
     WRONG_STATUS = 1401
     UNIT_SUCCEEDED = 1402
     BALANCE_EXCEEDED = 1403
@@ -277,6 +278,8 @@ RULES: dict[Reason, str] = {
     Reason.WRONG_WHOLES: "the message does not name the units that this one is built into as they are now",
     Reason.REGISTERS_DIFFER: "the part and the unit have different owners, or different parties that answer: "
     "hand the part over first",
+    Reason.MODEL_ASSEMBLED: "a unit of the model has been a part or has had one: its level stays, only its number of "
+    "cells can be corrected",
     Reason.WRONG_STATUS: "a unit's life does not lead from this status to that one",
     Reason.UNIT_SUCCEEDED: "the unit has become another one: name its successor",
     Reason.BALANCE_EXCEEDED: "more mass or more cells would come out of the originals than they have left",

@@ -3,8 +3,9 @@
 A shipped ruleset never changes; a new behaviour is a new version, activated at a height by vote. 1 is what a first
 release ships: members, keys, batteries and governance; nothing was released before it held all of them, and from here
 on both are fixed. 2 adds the recovery of lost keys. 3 adds what happens after birth - use, parts, second life, end -
-and disputes; from it on a claim against the registers is kept instead of rejected, and an organisation may ask for a
-second signature.
+and disputes; from it on a claim against the registers is kept instead of rejected, an organisation may ask for a
+second signature, a producer responsibility organisation has a role of its own, and the description of a model can be
+corrected. What it adds to a message of an earlier ruleset that one still refuses (`Message.since`).
 """
 
 from dataclasses import dataclass
@@ -54,7 +55,8 @@ class Ruleset:
             message: Message = self.decoder.decode(data)
         except (msgspec.DecodeError, UnicodeDecodeError, RecursionError) as error:
             raise Rejected(Reason.MALFORMED_MESSAGE) from error
-        if encode_message(message) != data:
+        # What a later ruleset added to a message of this one was never a word of it (docs/adr/0018).
+        if encode_message(message) != data or message.since > self.version:
             raise Rejected(Reason.MALFORMED_MESSAGE)
         return message
 

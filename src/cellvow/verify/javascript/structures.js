@@ -269,7 +269,7 @@ const ACCREDITATION = exactly({
   quantities: list(text()),
   valid_until_ms: integer(0),
 });
-const ROLES = /^(?:manufacturer|vehicle_maker|importer|laboratory|operator|workshop|second_life_operator|recycler|authority|insurer|buyer)$/;
+const ROLES = /^(?:manufacturer|vehicle_maker|importer|laboratory|operator|workshop|second_life_operator|recycler|authority|insurer|buyer|producer_responsibility_organisation)$/;
 // Characters that cannot be seen, or that turn the direction of reading: fixed ranges, as section 7 lists them.
 const UNSEEN =
   /[\u{0}-\u{1f}\u{7f}-\u{9f}\u{ad}\u{61c}\u{200b}-\u{200f}\u{2028}-\u{202e}\u{2060}-\u{206f}\u{e000}-\u{f8ff}\u{fe00}-\u{fe0f}\u{feff}\u{fff0}-\u{ffff}\u{e0000}-\u{10ffff}]/u;

@@ -40,6 +40,7 @@ from tests.lives import (
     registered,
     second_unit,
     unit_of,
+    with_parts,
 )
 from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World, without_sequences
 
@@ -240,7 +241,7 @@ def test_no_decision_gives_waste_to_somebody_who_may_not_answer_for_it(winner: s
 def test_who_answers_records_that_a_unit_is_gone() -> None:
     """And nobody else; it ceases whatever it was built into, but not as a part of a unit that is still there."""
     world = lives_world()
-    world.state.update({f"installation/{UNIT}": installed(), f"assembly/{UNIT}": b'{"parts":2}'})
+    world.state.update({f"installation/{UNIT}": installed(), **with_parts(parts=2)})
 
     assert refused(world, BUYER, messages.destruction()) is Reason.NOT_RESPONSIBLE
     assert refused(world, MAKER, messages.destruction()) is None
@@ -276,10 +277,10 @@ def test_a_unit_with_registered_parts_is_not_recycled_away() -> None:
     world = lives_world()
     world.accept(world[MAKER].key.sign(messages.waste()))
     hand_over(world, MAKER, RECYCLER)
-    world.state.update({f"assembly/{UNIT}": b'{"mass_g":100,"parts":1}'})
+    world.state.update(with_parts(parts=1, mass_g=100))
     assert refused(world, RECYCLER, messages.recycling()) is Reason.STILL_HAS_PARTS
 
-    world.state.update({f"assembly/{UNIT}": b'{"mass_g":0,"mass_peak_g":100,"parts":0}'})
+    world.state.update(with_parts(mass_peak_g=100))
     assert refused(world, RECYCLER, messages.recycling()) is None
     assert world.record(EndRecord, end_key(UNIT)).mass_g == 687
 

@@ -5,15 +5,13 @@ from __future__ import annotations
 import msgspec
 import pytest
 
+from cellvow.core.contracts.assembly import assembly_key
 from cellvow.core.contracts.attestation import AttestationRecord, attestation_key, derive_state
 from cellvow.core.contracts.battery import BatteryRecord, VoidingRecord, battery_key, voiding_key
 from cellvow.core.contracts.contract import Committed, Message, encode_record
 from cellvow.core.contracts.custody import OfferRecord, offer_key
 from cellvow.core.contracts.dispute import OpenDispute
 from cellvow.core.contracts.dispute_file import DisputeRecord, dispute_key
-from cellvow.core.contracts.part import (
-    assembly_key,
-)
 from cellvow.core.contracts.register import REGISTERS, RegisterName
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.ledger.statement import Statement

@@ -43,6 +43,7 @@ from tests.lives import (
     refused,
     second_unit,
     unit_of,
+    with_parts,
 )
 from tests.world import BUYER, CARMAKER, DAY_MS, GENESIS_MS, LABORATORY, MAKER, World, without_sequences
 
@@ -222,7 +223,7 @@ def test_cells_are_balanced_where_the_model_describes_them() -> None:
         )
 
     assert refused(world, BUYER, split(1, 1)) is Reason.BALANCE_EXCEEDED
-    world.state.update({f"build/{messages.GTIN}": b'{"cells":12,"level":"module"}'})
+    world.accept(world[MAKER].key.sign(messages.description(level="module", cells=12)))
     assert refused(world, BUYER, split(13, 13)) is Reason.BALANCE_EXCEEDED
     assert refused(world, BUYER, split(12, 6, 7)) is Reason.BALANCE_EXCEEDED
     assert refused(world, BUYER, split(11, 6, 5)) is None
@@ -232,8 +233,8 @@ def test_cells_are_balanced_where_the_model_describes_them() -> None:
 def test_a_part_that_was_taken_out_takes_its_mass_and_cells_along() -> None:
     """It has its own identity: the empty case does not give the mass of what was in it."""
     world = handed_over(UNIT)
-    assembly = b'{"cells":0,"cells_peak":8,"mass_g":0,"mass_peak_g":700,"parts":0}'
-    world.state.update({f"assembly/{UNIT}": assembly, f"build/{messages.GTIN}": b'{"cells":12}'})
+    world.accept(world[MAKER].key.sign(messages.description(cells=12)))
+    world.state.update(with_parts(cells_peak=8, mass_peak_g=700))
 
     assert refused(world, BUYER, repurposed({UNIT: 88}, out=(88,))) is Reason.BALANCE_EXCEEDED
     assert refused(world, BUYER, repurposed({UNIT: 87}, out=(87,))) is None
@@ -346,9 +347,9 @@ def test_a_disputed_installed_or_assembled_unit_does_not_become_another() -> Non
     world = handed_over()
     world.state.update({f"installation/{UNIT}": installed()})
     assert refused(world, BUYER, repurposed()) is Reason.STILL_INSTALLED
-    world.state.update({f"installation/{UNIT}": installed(state="removed"), f"assembly/{UNIT}": b'{"parts":3}'})
+    world.state.update({f"installation/{UNIT}": installed(state="removed"), **with_parts(parts=3)})
     assert refused(world, BUYER, repurposed()) is Reason.STILL_HAS_PARTS
-    world.state.update({f"assembly/{UNIT}": b'{"parts":0}'})
+    world.state.update(with_parts())
     world.state.update({battery_key(UNIT): encode_record(replace(unit_of(world), part_of=OTHER))})
     assert refused(world, BUYER, repurposed()) is Reason.PART_OF_ANOTHER
     world.state.update({battery_key(UNIT): encode_record(replace(unit_of(world), part_of=None))})

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from cellvow.core.contracts.assembly import assembly_key
 from cellvow.core.contracts.contract import Message, Provenance, encode_record
 from cellvow.core.contracts.lineage import SuccessionRecord, succession_key
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.limits import SUCCESSORS_MAX
 from tests import messages
-from tests.lives import installed
+from tests.lives import installed, with_parts
 from tests.world import BUYER, MAKER, World
 
 UNIT = messages.OTHER_BATTERY
@@ -60,7 +61,7 @@ LIFE: dict[Reason, Callable[[World], Statement]] = {
         then=messages.second_life(originals=(messages.draw(UNIT, mass_g=786),)),
     ),
     Reason.STILL_INSTALLED: _beside(f"installation/{UNIT}", installed(), _AGAIN),
-    Reason.STILL_HAS_PARTS: _beside(f"assembly/{UNIT}", b'{"parts":1}', _AGAIN),
+    Reason.STILL_HAS_PARTS: _beside(assembly_key(UNIT), with_parts(UNIT, parts=1)[assembly_key(UNIT)], _AGAIN),
     Reason.NOT_RESPONSIBLE: lambda world: world[BUYER].key.sign(messages.waste(identifier=UNIT)),
     Reason.NAMED_TWICE: _after(then=messages.second_life(originals=(messages.draw(UNIT), messages.draw(UNIT)))),
     Reason.NOT_THE_OWNER: _not_the_owner,

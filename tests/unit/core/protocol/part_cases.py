@@ -6,8 +6,8 @@ from collections.abc import Callable
 
 from msgspec.structs import replace
 
+from cellvow.core.contracts.assembly import AssemblyRecord, assembly_key
 from cellvow.core.contracts.contract import Message, encode_record
-from cellvow.core.contracts.part import AssemblyRecord, assembly_key
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.ledger.statement import Statement
 from cellvow.core.primitives.limits import PARTS_MAX
@@ -55,6 +55,12 @@ def _other_owner(world: World) -> Statement:
     return world[MAKER].key.sign(messages.part_in(module(3), pack(2)))
 
 
+def _of_another_level(world: World) -> Statement:
+    said = [one for block in assembled(world).blocks for one in block.statements]
+    described = next(one for one in said if one.envelope.subject == PACK_GTIN and b"DescribeModel" in one.data)
+    return world[MAKER].key.sign(messages.correction(described, messages.description(PACK_GTIN, "module", 10)))
+
+
 PART_CASES: dict[Reason, Case] = {
     Reason.PART_OF_ANOTHER: _on_assembly(messages.part_in(module(1), pack(2))),
     Reason.NOT_THE_HOLDER: _on_assembly(messages.part_out(module(1), pack(1)), CARMAKER),
@@ -69,5 +75,6 @@ PART_CASES: dict[Reason, Case] = {
     Reason.TOO_MANY_CELLS: _too_many_cells,
     Reason.WRONG_WHOLES: _on_assembly(messages.part_out(cell(1), module(1))),
     Reason.REGISTERS_DIFFER: _other_owner,
+    Reason.MODEL_ASSEMBLED: _of_another_level,
 }
 """Reason -> what the maker, or another, signs that it refuses."""
