@@ -2,21 +2,19 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cellvow.cli.answer import Answer
 from cellvow.cli.command import command
-from cellvow.cli.options import BatteryArgument, ReadingOptions, opened_reading
+from cellvow.cli.options import BatteryArgument, Language, ReadingOptions, opened_reading
 from cellvow.cli.pages import lone_links, write_page
 from cellvow.cli.parsing import parse_battery
 from cellvow.cli.passport_text import describe_passport
 
 if TYPE_CHECKING:
     from cellvow.passport.view import Passport
-
-Language = Literal["en", "de", "pt_BR"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)

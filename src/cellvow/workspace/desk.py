@@ -176,11 +176,11 @@ class Desk:
         """The proof of a statement about a battery, with every value this organisation knows."""
         return self._reader.bundle(battery, statement, 0, Audience.OWNER)
 
-    def package(self, battery: str, *, opens_values: bool) -> bytes | None:
+    def package(self, battery: str, language: str, *, opens_values: bool) -> bytes | None:
         """The export package with every value this organisation knows, or with none; None for an unknown battery."""
         if self.passport(battery) is None:
             return None
-        return make_package(self._reader, battery, Wish(disclose=None if opens_values else ())).data
+        return make_package(self._reader, battery, Wish(disclose=None if opens_values else (), language=language)).data
 
     @contextmanager
     def write(self) -> Iterator[LedgerSession]:
