@@ -14,6 +14,7 @@
 | that a certificate is void by a repair | - | history | yes |
 | where it is built in (its kind), work, next service, software, grade | - | history | yes |
 | its parts, what they replaced, what it is in | - | history | yes |
+| what that which it became was graded | - | - | yes |
 | documents that workshops may have, by title | - | history | yes |
 | documents for others, by title | - | - | yes |
 | facility | - | - | yes |
@@ -66,6 +67,11 @@ def sees_parties(reader: Reader) -> bool:
 def sees_use(reader: Reader) -> bool:
     """Whether he is shown what the unit is in and made of, who worked on it, and what runs on it."""
     return reader.sees(Scope.HISTORY)
+
+
+def sees_gradings_of_relatives(reader: Reader) -> bool:
+    """Whether he is shown what other units were graded that this one became: an owner's grant is for his unit alone."""
+    return reader.audience is Audience.OWNER
 
 
 def sees_voiding(reader: Reader, cause: str) -> bool:
