@@ -23,7 +23,7 @@ from tests.unit.api.asgi_client import AsgiClient
 from tests.unit.evidence.sheets import full_test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Mapping, Sequence
     from pathlib import Path
 
     import httpx
@@ -68,10 +68,11 @@ class DeskWorld:
     writer: LedgerWriter | None = None
 
     @classmethod
-    def found(cls, folder: Path, ruleset: int = 1) -> DeskWorld:
-        """Members, keys, a model and a battery of it."""
+    def found(cls, folder: Path, ruleset: int = 1, importers: Sequence[str] = ()) -> DeskWorld:
+        """Members, keys, a model and a battery of it; `importers` may register batteries besides what they are."""
         accreditation = Accreditation(STANDARD, "1", COVERED, _FAR_MS)
         roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer"]}
+        roles = {name: sorted([*held, *(["importer"] if name in importers else [])]) for name, held in roles.items()}
         spaces = {
             name: Workspace.create(folder / name, name, MEMBERS[name], roles[name], [accreditation] * (name == "lab"))
             for name in sorted(roles)

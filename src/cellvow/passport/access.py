@@ -7,6 +7,7 @@
 | safety state, open incidents by kind and severity, and who says so | yes | yes | yes |
 | that it is disputed, about what, since when, with which outcome; that a take-over is announced | yes | yes | yes |
 | what it was made of, what it became, by which operation | yes | yes | yes |
+| of a number that nobody registered: who claims it, and whose model it names | yes | yes | yes |
 | why a certificate is void, where a fact of the world's says it | yes | yes | yes |
 | other attestations, values, intervals, curve | - | health | yes |
 | steps of life, all three registers | - | history | yes |

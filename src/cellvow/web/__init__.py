@@ -2,6 +2,7 @@
 
 from cellvow.web.about_page import about_document, render_about
 from cellvow.web.catalogue import LOCALES
+from cellvow.web.claimed_page import claimed_document, render_claimed
 from cellvow.web.error_page import Problem, problem_document, render_problem
 from cellvow.web.excerpt import Excerpt, cut_excerpt
 from cellvow.web.glossary_page import GLOSSARY, glossary_document, render_glossary
@@ -40,6 +41,7 @@ __all__ = [
     "about_document",
     "bundle_file_name",
     "check_words",
+    "claimed_document",
     "cut_excerpt",
     "find_elsewhere",
     "find_open",
@@ -49,6 +51,7 @@ __all__ = [
     "passport_document",
     "problem_document",
     "render_about",
+    "render_claimed",
     "render_glossary",
     "render_index",
     "render_passport",

@@ -10,6 +10,7 @@ class Problem(Enum):
     """What can go wrong with a page; the value is the HTTP status. 410 is kept for passports that are withdrawn."""
 
     NOT_A_BATTERY = ("not_a_battery", 404)
+    CLAIMED = ("claimed", 404)
     CHECK_DIGIT = ("check_digit", 404)
     IDENTIFIER = ("identifier", 404)
     SHORT_CODE = ("short_code", 404)
