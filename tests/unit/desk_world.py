@@ -23,7 +23,7 @@ from tests.unit.api.asgi_client import AsgiClient
 from tests.unit.evidence.sheets import full_test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping, Sequence
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import httpx
@@ -92,13 +92,13 @@ class DeskWorld:
             space.close()
         return cls(folder)
 
-    def desk(self, name: str) -> Desk:
+    def desk(self, name: str, clock: Callable[[], int] = now_ms) -> Desk:
         """A member's desk."""
         if name not in self.desks:
             workspace = Workspace(self.folder / name)
             home = workspace.home()
             self.writer = self.writer or LedgerWriter(home, now_ms)
-            self.desks[name] = Desk(workspace, PassportReader(home, workspace), self.writer)
+            self.desks[name] = Desk(workspace, PassportReader(home, workspace), self.writer, clock)
         return self.desks[name]
 
     def close(self) -> None:

@@ -12,7 +12,7 @@ from cellvow.core.contracts.takeover import TakeoverRecord, derive_takeover_stat
 from cellvow.core.primitives.identifier import BATTERY_PATTERN
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.bulk_jobs import BulkJobs
-from cellvow.workspace.bulk_records import RUNNING, STOPPED
+from cellvow.workspace.bulk_records import JUDGING, RUNNING, STOPPED
 from cellvow.workspace.countersigning import waiting as list_held_messages
 from cellvow.workspace.desk_handovers import find_name
 from cellvow.workspace.holdings import followed_holdings
@@ -149,12 +149,12 @@ class NoticeWaiting:
 
 
 class SheetWaiting:
-    """What waits by the workspace's own file: sheets that are under way, or stopped before their end."""
+    """What waits by the workspace's own file: sheets that are judged or under way, or stopped before their end."""
 
     def __init__(self, jobs: BulkJobs) -> None:
         self._jobs = jobs
 
     def __call__(self, _now_ms: int) -> list[Waiting]:
         """The newest first."""
-        begun = [one for one in self._jobs.sheets(SHEETS_READ) if one.state in (RUNNING, STOPPED)]
+        begun = [one for one in self._jobs.sheets(SHEETS_READ) if one.state in (JUDGING, RUNNING, STOPPED)]
         return [Waiting("sheet", names={"file": one.file}, number=one.sheet) for one in begun]
