@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     import httpx
 
     from cellvow.workspace.desk_jobs import JobSeen
+    from cellvow.workspace.holdings_index import HoldingsIndex
 
 GTIN = "09506000134376"
 BATTERY = f"01/{GTIN}/21/PACK-0001"
@@ -92,13 +93,15 @@ class DeskWorld:
             space.close()
         return cls(folder)
 
-    def desk(self, name: str, clock: Callable[[], int] = now_ms) -> Desk:
+    def desk(self, name: str, clock: Callable[[], int] = now_ms, index: HoldingsIndex | None = None) -> Desk:
         """A member's desk."""
         if name not in self.desks:
             workspace = Workspace(self.folder / name)
             home = workspace.home()
             self.writer = self.writer or LedgerWriter(home, now_ms)
-            self.desks[name] = Desk(workspace, PassportReader(home, workspace), self.writer, clock)
+            self.desks[name] = Desk(workspace, PassportReader(home, workspace), self.writer, clock, index)
+            if index is None:
+                self.desks[name].index.require_filled(_SECONDS_MAX)
         return self.desks[name]
 
     def close(self) -> None:

@@ -3,7 +3,7 @@
 from cellvow.web.about_page import about_document, render_about
 from cellvow.web.catalogue import LOCALES
 from cellvow.web.claimed_page import claimed_document, render_claimed
-from cellvow.web.error_page import Problem, problem_document, render_problem
+from cellvow.web.error_page import Problem, problem_document, render_preparing, render_problem
 from cellvow.web.excerpt import Excerpt, cut_excerpt
 from cellvow.web.glossary_page import GLOSSARY, glossary_document, render_glossary
 from cellvow.web.index_page import BatteryEntry, IndexLinks, render_index
@@ -55,6 +55,7 @@ __all__ = [
     "render_glossary",
     "render_index",
     "render_passport",
+    "render_preparing",
     "render_problem",
     "render_stop",
     "render_tombstone",
