@@ -28,7 +28,6 @@ JUDGED_MAX = 3
 JUDGING_LOCK = "judging.lock"
 """Held while this process judges large sheets: what nobody holds it for, nobody judges any more."""
 _PIECE = 500
-_JOIN_S_MAX = 60.0
 _BUSY = "other sheets are being judged: try again in a minute"
 
 Progress = Callable[[int, int], None]

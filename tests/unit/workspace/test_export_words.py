@@ -36,7 +36,7 @@ CHARGE: dict[str, Json] = {"quantity": "state_of_charge", "unit": "permille", "v
 SUMMARY: dict[str, Json] = {"bytes": 10, "quantity": "test_summary", "sha256": "ab" * 32}
 PINNED = {
     "en": "33aa89cdfd1bfe761232ca9d0ef677d634bea44d82c9b14b4ce00acd4bde6e45",
-    "de": "edb8cebf2847f4390ecd758dd9579ccd2f59ffefc662bd1ebef9ffad79880a12",
+    "de": "92904080537b39007b81b3700a7c0099356688a9920b7db95b5599f8a565c2be",
     "pt_BR": "9424fc55964e4cef22e3c590667b450333bfbe9af76132ddad1f163c5b07250e",
 }
 
