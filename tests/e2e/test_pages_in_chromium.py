@@ -14,6 +14,7 @@ from cellvow.api.passports import PassportPages
 from cellvow.api.verdicts import VerdictPages
 from cellvow.api.verifying import ProofChecks
 from cellvow.core.primitives.identifier import BatteryId
+from cellvow.passport.claimed import Claimed
 from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Audience, Reader
 from cellvow.web import LOCALES
@@ -72,6 +73,10 @@ class SampleSource:
     def batteries_of_code(self, code: str, limit: int) -> Sequence[BatteryId]:  # noqa: ARG002 - as the port has it
         """Two of them, whatever the code."""
         return self.batteries("", 2)
+
+    def claimed(self, battery: str) -> Claimed | None:  # noqa: ARG002 - as the port has it
+        """Nothing."""
+        return None
 
     def view(self, battery: str, who: Reader) -> Viewed | None:
         """The sample, under its own number, with all its proofs."""

@@ -16,6 +16,7 @@ from cellvow.api.passports import PassportPages
 from cellvow.api.verifying import ProofChecks
 from cellvow.core.primitives.identifier import BatteryId
 from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
+from cellvow.passport.claimed import Claimed
 from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Reader
 from cellvow.web.verify_page import CHECK_COUNT
@@ -45,6 +46,10 @@ class SampleSource:
     def batteries_of_code(self, code: str, limit: int) -> Sequence[BatteryId]:
         """The one."""
         return self.batteries(code, limit)
+
+    def claimed(self, battery: str) -> Claimed | None:  # noqa: ARG002 - as the port has it
+        """Nothing."""
+        return None
 
     def view(self, battery: str, who: Reader) -> Viewed | None:  # noqa: ARG002 - likewise
         """A stranger's view."""

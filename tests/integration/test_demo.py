@@ -324,6 +324,13 @@ def test_the_tour_answers_service_second_life_and_end(demo: Demo) -> None:
     assert ("withheld", None) == seen["serviced"]
     assert ("elsewhere", PACK) == told["stored"] == seen["stored"]
     assert ("elsewhere", STORAGE) == told["recycled"] == seen["recycled"]
+    said, heard = (
+        " ".join(next(one["answer"] for one in tour["stops"] if one["name"] == "stored")) for tour in (owner, public)
+    )
+    assert "It has become STORE-0001: " in said
+    assert "It has become STORE-0001: " in heard
+    assert "STORE-0001: Grade B" in said, "a grade is its members' to know"
+    assert "Grade" not in heard
 
 
 def test_the_steps_are_numbered_and_the_second_act_fits_a_terminal(demo: Demo, told: list[str]) -> None:

@@ -23,12 +23,13 @@ from tests.unit.api.asgi_client import AsgiClient
 from tests.unit.evidence.sheets import full_test
 
 if TYPE_CHECKING:
-    from collections.abc import Mapping
+    from collections.abc import Callable, Mapping, Sequence
     from pathlib import Path
 
     import httpx
 
     from cellvow.workspace.desk_jobs import JobSeen
+    from cellvow.workspace.holdings_index import HoldingsIndex
 
 GTIN = "09506000134376"
 BATTERY = f"01/{GTIN}/21/PACK-0001"
@@ -68,10 +69,11 @@ class DeskWorld:
     writer: LedgerWriter | None = None
 
     @classmethod
-    def found(cls, folder: Path, ruleset: int = 1) -> DeskWorld:
-        """Members, keys, a model and a battery of it."""
+    def found(cls, folder: Path, ruleset: int = 1, importers: Sequence[str] = ()) -> DeskWorld:
+        """Members, keys, a model and a battery of it; `importers` may register batteries besides what they are."""
         accreditation = Accreditation(STANDARD, "1", COVERED, _FAR_MS)
         roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer"]}
+        roles = {name: sorted([*held, *(["importer"] if name in importers else [])]) for name, held in roles.items()}
         spaces = {
             name: Workspace.create(folder / name, name, MEMBERS[name], roles[name], [accreditation] * (name == "lab"))
             for name in sorted(roles)
@@ -91,13 +93,15 @@ class DeskWorld:
             space.close()
         return cls(folder)
 
-    def desk(self, name: str) -> Desk:
+    def desk(self, name: str, clock: Callable[[], int] = now_ms, index: HoldingsIndex | None = None) -> Desk:
         """A member's desk."""
         if name not in self.desks:
             workspace = Workspace(self.folder / name)
             home = workspace.home()
             self.writer = self.writer or LedgerWriter(home, now_ms)
-            self.desks[name] = Desk(workspace, PassportReader(home, workspace), self.writer)
+            self.desks[name] = Desk(workspace, PassportReader(home, workspace), self.writer, clock, index)
+            if index is None:
+                self.desks[name].index.require_filled(_SECONDS_MAX)
         return self.desks[name]
 
     def close(self) -> None:

@@ -32,6 +32,8 @@ from cellvow.workspace.desk_handovers import Member, Standing
 
 BUNDLE_BYTES_MAX = 1_000_000
 LINKS_SHOWN, USES_SHOWN = 100, 100
+MEMBERS_LISTED = 40
+"""Members that are offered in a list; where there are more, one is named by its identifier."""
 REGISTERS = ("custody", "ownership", "responsibility")
 _NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _GRANT_ID = re.compile(r"[0-9a-f]{12}\Z")
@@ -198,6 +200,7 @@ class ExchangePages:
         known = {
             "standing": standing,
             "members": members,
+            "members_listed": MEMBERS_LISTED,
             "battery": request.query_params.get("battery", "")[:200],
             "rejection": None,
             "fault": None,

@@ -39,8 +39,8 @@ class PaperSource(Protocol):
         """A battery, or None."""
         ...
 
-    def package(self, battery: str, *, opens_values: bool) -> bytes | None:
-        """The export package of a battery, or None; with every value that is known, or with none."""
+    def package(self, battery: str, language: str, *, opens_values: bool) -> bytes | None:
+        """The export package of a battery in a language, or None; with every value that is known, or with none."""
         ...
 
 
@@ -121,7 +121,7 @@ class PaperPages:
         self._door.require_session(request)
         battery = parse_battery(f"01/{gtin}/21/{serial}")
         opens_values = request.query_params.get("values") == "known"
-        made = self._source.package(battery, opens_values=opens_values)
+        made = self._source.package(battery, choose_language(request), opens_values=opens_values)
         if made is None:
             raise Refusal(Problem.NOT_A_BATTERY)
         return send_file(made, f"{battery[21:]}{SUFFIX}", MEDIA_TYPE)

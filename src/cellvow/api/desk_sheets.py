@@ -28,7 +28,7 @@ from cellvow.web import Problem
 from cellvow.web.desk_pages import DESK
 from cellvow.workspace.bulk import COLUMNS, FAULTS, KINDS
 from cellvow.workspace.bulk_jobs import SheetSeen, line_document
-from cellvow.workspace.bulk_records import SHOWS, LineSeen, SheetRecord
+from cellvow.workspace.bulk_records import JUDGING, LOST, REVIEWED, RUNNING, SHOWS, STOPPED, LineSeen, SheetRecord
 from cellvow.workspace.desk_jobs import plain_file_name
 from cellvow.workspace.sheet import SHEET_BYTES_MAX, SHEET_ROWS_MAX
 
@@ -41,8 +41,8 @@ _NUMBER, _LINE = re.compile(NUMBER + r"\Z"), re.compile(r"[0-9]{1,9}\Z")
 class SheetSource(Protocol):
     """Sheets and what becomes of them; blocks."""
 
-    def review(self, kind: str, name: str, data: bytes) -> SheetSeen:
-        """Judge every row; sign nothing."""
+    def take(self, kind: str, name: str, data: bytes) -> str:
+        """Judge every row, of a large sheet as a job; its number. Signs nothing."""
         ...
 
     def find(self, sheet: str) -> SheetSeen | None:
@@ -139,15 +139,16 @@ class SheetPages:
 
     def _review(self, request: Request, sent: tuple[str, str, bytes]) -> Response:
         try:
-            seen = self._source.review(*sent)
+            sheet = self._source.take(*sent)
         except Malformed as error:
             return self._show_form(request, 422, kind=sent[0], fault=str(error))
-        return self._door.go_to(request, f"{SHEETS}/{seen.record.sheet}")
+        return self._door.go_to(request, f"{SHEETS}/{sheet}")
 
     def _execute(self, request: Request, sheet: str, fields: Fields) -> Response:
         self._door.require_form(request, fields)
         found = self._find(sheet)
-        if found.ready or found.record.state == "stopped":
+        is_open = found.record.state not in (JUDGING, LOST) and (found.ready or found.record.state == STOPPED)
+        if is_open:
             self._source.start(found.record.sheet)
         return self._door.go_to(request, f"{SHEETS}/{found.record.sheet}")
 
@@ -166,8 +167,8 @@ class SheetPages:
 
     def _show_sheet(self, request: Request, seen: SheetSeen) -> Response:
         show, typed = request.query_params.get("show", ""), request.query_params.get("after", "")
-        is_reviewed = seen.record.state == "reviewed"
-        known = show if show in SHOWS else ("faults" if is_reviewed and seen.faults else "all")
+        is_fresh = seen.record.state in (JUDGING, LOST, REVIEWED)
+        known = show if show in SHOWS else ("faults" if is_fresh and seen.faults else "all")
         after = int(typed) if _LINE.match(typed) else 0
         lines = self._source.lines(seen.record.sheet, known, after, LINES_SHOWN + 1)
         more = lines[LINES_SHOWN - 1].line if len(lines) > LINES_SHOWN else None
@@ -191,8 +192,10 @@ def sheet_document(seen: SheetSeen, lines: list[LineSeen], after: int | None) ->
         "counts": seen.counts,
         "encoding": seen.record.encoding,
         "file": seen.record.file,
+        "has_ended": seen.record.state not in (JUDGING, RUNNING),
         "kind": seen.record.kind,
         "lines": [line_document(one) for one in lines],
+        "permille": seen.permille,
         "rows": seen.rows,
         "sheet": seen.record.sheet,
         "state": seen.record.state,

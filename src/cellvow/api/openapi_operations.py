@@ -208,7 +208,7 @@ OPERATIONS = (
         "A battery's passport, as its reader may see it.",
         {HTML: _STRING, JSON: _ANY_OBJECT},
         (GTIN, SERIAL, LANG),
-        (*NOT_A_BATTERY, Problem.UNAVAILABLE),
+        (*NOT_A_BATTERY, Problem.CLAIMED, Problem.UNAVAILABLE),
         notes=("A purchaser link's token, or the owner's key, as a bearer shows more.",),
     ),
     Operation(

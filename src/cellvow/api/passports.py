@@ -16,10 +16,11 @@ from cellvow.api.guard import BodyRule
 from cellvow.api.kept_pages import KeptPages
 from cellvow.api.negotiation import HTML_UTF8 as HTML
 from cellvow.api.negotiation import JSON, answer_body, choose_language, wants_json
-from cellvow.api.problems import Refusal
+from cellvow.api.problems import PROBLEM_JSON, Refusal
 from cellvow.core.contracts.register import OWNERSHIP
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.identifier import BatteryId, is_gtin, parse_battery_id
+from cellvow.passport.claimed import Claimed
 from cellvow.passport.digital_link import encode_digital_link, find_identifier, parse_origin
 from cellvow.passport.short_code import derive_short_code, parse_short_code, write_short_code
 from cellvow.passport.view import Audience, Reader
@@ -31,8 +32,10 @@ from cellvow.web import (
     PageLinks,
     Problem,
     bundle_file_name,
+    claimed_document,
     cut_excerpt,
     passport_document,
+    render_claimed,
     render_index,
     render_passport,
     render_tombstone,
@@ -63,6 +66,10 @@ class PassportSource(Protocol):
 
     def batteries_of_code(self, code: str, limit: int) -> Sequence[BatteryId]:
         """At most `limit` batteries with a short code, in order."""
+        ...
+
+    def claimed(self, battery: str) -> Claimed | None:
+        """Who claims a number that nobody has registered, or None."""
         ...
 
     def view(self, battery: str, who: Reader) -> Viewed | None:
@@ -171,7 +178,13 @@ class PassportPages:
         return answer
 
     def _passport(self, request: Request, gtin: str, serial: str) -> Response:
-        battery, reader, viewed = self.view(request, gtin, serial, "passport")
+        try:
+            battery, reader, viewed = self.view(request, gtin, serial, "passport")
+        except Refusal as refusal:
+            claimed = self._find_claimed(refusal, f"01/{gtin}/21/{serial}")
+            if claimed is None:
+                raise
+            return self._show_claimed(request, claimed)
         excerpt = cut_excerpt(viewed.passport, *(request.query_params.get(name, "") for name in CURSOR_PARAMETERS))
         if excerpt is None:
             raise Refusal(Problem.CURSOR)
@@ -188,6 +201,24 @@ class PassportPages:
         else:
             page = render_passport(viewed.passport, locale=language, links=links, excerpt=excerpt)
         return answer_body(request, page.encode(), HTML, is_private=is_private, status=status)
+
+    def _find_claimed(self, refusal: Refusal, battery: str) -> Claimed | None:
+        return self.source.claimed(battery) if refusal.problem is Problem.NOT_A_BATTERY else None
+
+    def _show_claimed(self, request: Request, claimed: Claimed) -> Response:
+        """No passport, and by whose word there should be one: the same to everybody."""
+        path, language = f"/{claimed.battery}", choose_language(request)
+        if wants_json(request):
+            document = claimed_document(claimed, locale=language, instance=path)
+            return answer_body(request, encode_answer(document), PROBLEM_JSON, is_private=False, status=404)
+        page = render_claimed(
+            claimed,
+            locale=language,
+            home=localised("/", request),
+            languages=language_links(path),
+            block_of=lambda height: localised(f"/blocks/{height}", request),
+        )
+        return answer_body(request, page.encode(), HTML, is_private=False, status=Problem.CLAIMED.status)
 
     def bundle(self, request: Request, gtin: str, serial: str, statement: str, index: str) -> Response:
         """One bundle, as a file."""

@@ -11,7 +11,8 @@ from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, Malformed, OperationalError, VerificationError
 from cellvow.node.engine import Backpressure
 from cellvow.node.store import LedgerLocked
-from cellvow.web import Problem, problem_document, render_problem, site_policy
+from cellvow.web import Problem, problem_document, render_preparing, render_problem, site_policy
+from cellvow.workspace.holdings_index import IndexUnready
 
 PROBLEM_JSON = "application/problem+json"
 READING = "GET, HEAD"
@@ -77,6 +78,7 @@ def present_problem(
 def add_problem_handlers(app: FastAPI) -> None:
     """Let the application answer every failure with a problem; what we did not foresee still reaches the log."""
     app.add_exception_handler(Refusal, _on_refusal)
+    app.add_exception_handler(IndexUnready, _on_unready)
     app.add_exception_handler(CellvowError, _on_own_error)
     app.add_exception_handler(HTTPException, _on_http_error)
     app.add_exception_handler(500, _on_unforeseen)
@@ -108,6 +110,21 @@ def derive_refusal(error: CellvowError) -> Refusal:
 
 async def _on_refusal(request: Request, error: Exception) -> Response:
     return present_refusal(request, error if isinstance(error, Refusal) else Refusal(Problem.BROKEN))
+
+
+async def _on_unready(request: Request, error: Exception) -> Response:
+    """How far the index is that the page needs, for people and for programs."""
+    permille, language = getattr(error, "permille", 0), choose_language(request)
+    headers = {**SECURITY_HEADERS, "Content-Language": language.replace("_", "-"), "Cache-Control": "no-store"}
+    headers["Retry-After"] = str(BUSY_RETRY_AFTER_S)
+    path = request.url.path[:200]
+    if wants_json(request):
+        problem = problem_document(Problem.PREPARING, locale=language, instance=path)
+        document = {**problem, "has_ended": False, "permille": permille, "state": "preparing"}
+        return Response(msgspec.json.encode(document), Problem.PREPARING.status, headers, PROBLEM_JSON)
+    here = f"{path}?{request.url.query}" if request.url.query else path
+    page = render_preparing(permille, locale=language, home="/", here=here)
+    return Response(page.encode(), Problem.PREPARING.status, headers, "text/html; charset=utf-8")
 
 
 async def _on_own_error(request: Request, error: Exception) -> Response:

@@ -9,7 +9,7 @@ import typer
 from cellvow.cli.answer import Answer, Table
 from cellvow.cli.bundles import read_bounded
 from cellvow.cli.command import Options, command, make_app
-from cellvow.cli.options import BatteryArgument, WorkspaceOptions, opened_workspace
+from cellvow.cli.options import BatteryArgument, Language, WorkspaceOptions, opened_workspace
 from cellvow.cli.parsing import parse_attestation, parse_battery
 
 if TYPE_CHECKING:
@@ -23,6 +23,8 @@ PackageArgument = Annotated[
     Path, typer.Argument(metavar="FILE", exists=True, dir_okay=False, help="An export package (.cvx).")
 ]
 _NAMED = "ORGANISATION/REF"
+_TERMINAL = "en"
+"""Commands answer in English, whatever language the package is in."""
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -44,6 +46,7 @@ class ToMake(WorkspaceOptions):
     disclose: Annotated[
         str, typer.Option(metavar="all|none|QUANTITY,...", help="Which values that you know to open in it.")
     ] = "none"
+    lang: Annotated[Language, typer.Option(help="Language of the texts inside, for whoever gets the file.")] = "en"
     require_complete: Annotated[
         bool, typer.Option("--require-complete", help="Fail, and write nothing, if a paper is missing.")
     ] = False
@@ -56,7 +59,7 @@ class ToMake(WorkspaceOptions):
         "cellvow export make 01/09506000134376/21/PACK-0001 --to pack.cvx --workspace exporter",
         (
             "cellvow export make 01/09506000134376/21/PACK-0001 --to pack.cvx --disclose capacity,state_of_charge "
-            "--require-complete --workspace exporter"
+            "--lang pt_BR --require-complete --workspace exporter"
         ),
     ),
 )
@@ -170,7 +173,7 @@ def _wish(options: ToMake) -> "Wish":
     }
     named = {paper: parse_attestation(text) for paper, text in asked.items() if text is not None}
     quantities = () if options.disclose == "none" else tuple(options.disclose.split(","))
-    return Wish(named, None if options.disclose == "all" else quantities)
+    return Wish(named, None if options.disclose == "all" else quantities, options.lang)
 
 
 def _require_complete(package: "Package") -> None:
@@ -184,24 +187,27 @@ def _require_complete(package: "Package") -> None:
 def _describe(package: "Package") -> list[str | Table]:
     """What a package says, answer first."""
     from cellvow.verify import describe_time
-    from cellvow.workspace.export_sheet import TITLES, describe_disputes, describe_paper, describe_register
+    from cellvow.workspace.export_sheet import describe_disputes, describe_paper, describe_register
+    from cellvow.workspace.export_words import load_words
 
-    index, as_of = package.index, _map(package.index["as_of"])
+    index, as_of, words = package.index, _map(package.index["as_of"]), load_words(_TERMINAL)
     lines: list[str | Table] = [f"Battery {index['battery']}, as of {describe_time(int(str(as_of['time_ms'])))}"]
     lines += [f"  {_lack(one)}" for one in package.missing]
-    lines += [f"  {one}" for one in describe_disputes(index)]
+    lines += [f"  {one}" for one in describe_disputes(index, words)]
     for one in _maps(index["registers"]):
-        lines.append(f"  {one['register']:<15} {describe_register(one)}")
+        lines.append(f"  {one['register']:<15} {describe_register(one, words)}")
     for paper in _maps(index["papers"]):
-        lines += ["", f"{TITLES[str(paper['paper'])]} ({paper['file']})"]
-        lines += [f"  {label:<12} {words}" for label, words in describe_paper(paper)]
+        title = words.text(f"paper.{paper['paper']}")
+        lines += ["", f"{title} ({paper['file']})"]
+        lines += [f"  {label:<12} {words}" for label, words in describe_paper(paper, words)]
     return lines
 
 
 def _lack(one: "Mapping[str, Json]") -> str:
-    from cellvow.workspace.export_sheet import TITLES
+    from cellvow.workspace.export_sheet import describe_lack
+    from cellvow.workspace.export_words import load_words
 
-    return f"{TITLES[str(one['paper'])]}: {one['why']}; {one['remedy']}"
+    return "; ".join(describe_lack(one, load_words(_TERMINAL)))
 
 
 def _map(value: "Json") -> "dict[str, Json]":

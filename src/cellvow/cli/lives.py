@@ -1,8 +1,10 @@
 """`cellvow life`: what comes after a unit's first life - rest, waste, second life, end - and what was diverted."""
 
 import dataclasses
+from contextlib import closing
 from enum import StrEnum
-from typing import TYPE_CHECKING, Annotated, Literal, get_args
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Literal, Protocol, get_args
 
 import typer
 
@@ -14,7 +16,15 @@ from cellvow.cli.parsing import parse_battery, parse_share
 from cellvow.cli.writing import perform
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cellvow.node.engine import Receipted
+    from cellvow.node.home import LedgerSession
     from cellvow.workspace.second_life import SecondLife, Share
+    from cellvow.workspace.workspace import Workspace
+
+    Turn = tuple[LedgerSession, Workspace, str]
+    """A turn at the ledger, the organisation whose it is, and the unit it is about."""
 
 app = make_app("Second lives and ends: waste, recycling, what became of a unit.")
 RestCause = Literal["out_of_service", "vehicle_scrapped", "defective", "damaged", "recalled", "stored", "other"]
@@ -42,6 +52,30 @@ def _words(choices: object) -> str:
     return ", ".join(get_args(choices))
 
 
+class OfUnit(Protocol):
+    """Options that name one unit."""
+
+    @property
+    def workspace(self) -> Path:
+        """Whose act it is."""
+        ...
+
+    @property
+    def battery(self) -> str:
+        """The unit, as it was typed."""
+        ...
+
+
+def _record(options: OfUnit, sentence: str, act: "Callable[[Turn], Receipted]") -> Answer:
+    """Do one thing with the unit that is named; `sentence` says of {battery} what was done."""
+    battery = parse_battery(options.battery)
+    return perform(
+        options.workspace,
+        sentence.format(battery=battery),
+        lambda session, workspace: act((session, workspace, battery)),
+    )
+
+
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
 class Rest(WorkspaceOptions):
     """Options of `life decommission`."""
@@ -62,12 +96,7 @@ def decommission(options: Rest) -> Answer:
     """
     from cellvow.workspace import second_life
 
-    battery = parse_battery(options.battery)
-    return perform(
-        options.workspace,
-        f"{battery} is out of use.",
-        lambda session, workspace: second_life.decommission(session, workspace, battery, options.cause),
-    )
+    return _record(options, "{battery} is out of use.", lambda turn: second_life.decommission(*turn, options.cause))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -87,12 +116,7 @@ def declare_waste(options: Waste) -> Answer:
     """
     from cellvow.workspace import second_life
 
-    battery = parse_battery(options.battery)
-    return perform(
-        options.workspace,
-        f"{battery} is waste.",
-        lambda session, workspace: second_life.declare_waste(session, workspace, battery, options.cause),
-    )
+    return _record(options, "{battery} is waste.", lambda turn: second_life.declare_waste(*turn, options.cause))
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -119,13 +143,10 @@ def recycle(options: Recycling) -> Answer:
     """
     from cellvow.workspace import second_life
 
-    battery = parse_battery(options.battery)
-    return perform(
-        options.workspace,
-        f"{battery} is recycled: its passport has ceased.",
-        lambda session, workspace: second_life.record_recycling(
-            session, workspace, battery, options.facility, options.recovered
-        ),
+    return _record(
+        options,
+        "{battery} is recycled: its passport has ceased.",
+        lambda turn: second_life.record_recycling(*turn, options.facility, options.recovered),
     )
 
 
@@ -150,13 +171,10 @@ def destroyed(options: Destruction) -> Answer:
     """
     from cellvow.workspace import second_life
 
-    battery = parse_battery(options.battery)
-    return perform(
-        options.workspace,
-        f"{battery} is gone: its passport has ceased.",
-        lambda session, workspace: second_life.record_destruction(
-            session, workspace, battery, options.cause, options.report
-        ),
+    return _record(
+        options,
+        "{battery} is gone: its passport has ceased.",
+        lambda turn: second_life.record_destruction(*turn, options.cause, options.report),
     )
 
 
@@ -210,12 +228,8 @@ def begin_second_life(options: Begin) -> Answer:
 
     wanted = _wanted(options)
     if options.dry_run:
-        with opened_workspace(options.workspace) as workspace:
-            store = workspace.home().open_reader()
-            try:
-                plan = second_life.plan_second_life(store.get, wanted)
-            finally:
-                store.close()
+        with opened_workspace(options.workspace) as workspace, closing(workspace.home().open_reader()) as store:
+            plan = second_life.plan_second_life(store.get, wanted)
         return Answer(plan_document(plan), ["Nothing is signed. It would be:", *plan_lines(plan)])
     names = ", ".join(one.battery for one in wanted.successors)
     return perform(
@@ -274,19 +288,14 @@ def grade(options: Grading) -> Answer:
     """
     from cellvow.workspace import second_life
 
-    battery = parse_battery(options.battery)
-    return perform(
-        options.workspace,
-        f"{battery} is graded {options.grade}.",
-        lambda session, workspace: second_life.grade_unit(
-            session,
-            workspace,
-            (battery, options.reference, options.grade),
-            tuple(str(one) for one in options.use),
-            options.until,
-            options.report,
-        ),
-    )
+    uses = tuple(str(one) for one in options.use)
+
+    def act(turn: "Turn") -> "Receipted":
+        session, workspace, battery = turn
+        grading = (battery, options.reference, options.grade)
+        return second_life.grade_unit(session, workspace, grading, uses, options.until, options.report)
+
+    return _record(options, f"{{battery}} is graded {options.grade}.", act)
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -306,11 +315,10 @@ def sighting(options: Sighting) -> Answer:
     """
     from cellvow.workspace import second_life
 
-    battery = parse_battery(options.battery)
-    return perform(
-        options.workspace,
-        f"The sighting of {battery} is recorded.",
-        lambda session, workspace: second_life.report_sighting(session, workspace, battery, options.place),
+    return _record(
+        options,
+        "The sighting of {battery} is recorded.",
+        lambda turn: second_life.report_sighting(*turn, options.place),
     )
 
 
@@ -327,12 +335,8 @@ def show(options: ToShow) -> Answer:
     from cellvow.workspace.second_life import read_life
 
     battery = parse_battery(options.battery)
-    with opened_reading(options) as (home, _):
-        store = home.open_reader()
-        try:
-            life = read_life(store, battery)
-        finally:
-            store.close()
+    with opened_reading(options) as (home, _), closing(home.open_reader()) as store:
+        life = read_life(store, battery)
     return Answer(life_document(life), life_lines(life))
 
 
@@ -345,11 +349,7 @@ def diverted(options: ReadingOptions) -> Answer:
     """
     from cellvow.workspace.second_life import read_diverted
 
-    with opened_reading(options) as (home, _):
-        store = home.open_reader()
-        try:
-            figures = read_diverted(store)
-        finally:
-            store.close()
+    with opened_reading(options) as (home, _), closing(home.open_reader()) as store:
+        figures = read_diverted(store)
     lines: list[str | Table] = list(diverted_lines(figures))
     return Answer({"diverted": dataclasses.asdict(figures)}, lines)

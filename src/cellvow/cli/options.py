@@ -4,7 +4,7 @@ import dataclasses
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 
@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from cellvow.node.home import NodeHome
     from cellvow.workspace.workspace import Workspace
 
+Language = Literal["en", "de", "pt_BR"]
 BatteryArgument = Annotated[
     str, typer.Argument(metavar="BATTERY", help="The battery, as 01/GTIN/21/SERIAL or as the link on it.")
 ]

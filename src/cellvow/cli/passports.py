@@ -2,21 +2,20 @@
 
 import dataclasses
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Literal
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cellvow.cli.answer import Answer
 from cellvow.cli.command import command
-from cellvow.cli.options import BatteryArgument, ReadingOptions, opened_reading
+from cellvow.cli.options import BatteryArgument, Language, ReadingOptions, opened_reading
 from cellvow.cli.pages import lone_links, write_page
 from cellvow.cli.parsing import parse_battery
 from cellvow.cli.passport_text import describe_passport
 
 if TYPE_CHECKING:
+    from cellvow.passport.claimed import Claimed
     from cellvow.passport.view import Passport
-
-Language = Literal["en", "de", "pt_BR"]
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -62,8 +61,9 @@ def show(options: Showing) -> Answer:
         is_owner = workspace is not None and not options.public
         source = PassportReader(home, workspace if is_owner else None)
         passport = source.passport(battery, OWNER if is_owner else PUBLIC)
+        claimed = source.claimed(battery) if passport is None else None
     if passport is None:
-        return _unknown(battery)
+        return _unknown(battery, claimed)
     lines = describe_passport(passport, options.lang)
     if options.html is not None:
         write_page(passport, options.html, options.lang, lone_links(battery, options.origin))
@@ -78,7 +78,11 @@ def passport_document(passport: "Passport") -> dict[str, object]:
     return document
 
 
-def _unknown(battery: str) -> Answer:
+def _unknown(battery: str, claimed: "Claimed | None") -> Answer:
+    """Nobody registered it; who claims the number is said, and that is his word alone."""
     from cellvow.core.ledger.rejection import Reason, Rejected
 
-    raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
+    if claimed is None:
+        raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
+    names = ", ".join(f"{one.organisation}/{one.reference}" for one in claimed.claims)
+    raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery, claimed_by=names)

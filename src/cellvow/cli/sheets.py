@@ -49,7 +49,7 @@ def import_sheet(options: SheetToImport, kind: str) -> Answer:
     data = read_bounded(options.file, SHEET_BYTES_MAX)
     with opened_workspace(options.workspace) as workspace, _opened_jobs(workspace) as jobs:
         begun = None if options.dry_run else jobs.unfinished(kind, data)
-        seen = begun or jobs.review(kind, options.file.name, data)
+        seen = begun or _review(options, jobs, kind, data)
         is_signing = not options.dry_run and (begun is not None or options.only_ready or not seen.faults)
         if is_signing:
             with progress_shown("signing", as_json=options.as_json) as progress:
@@ -59,6 +59,11 @@ def import_sheet(options: SheetToImport, kind: str) -> Answer:
             with options.results.open("wb") as out:
                 out.writelines(jobs.results(seen.record.sheet))
     return _answer(options, seen, lines, is_signing=is_signing)
+
+
+def _review(options: SheetToImport, jobs: "BulkJobs", kind: str, data: bytes) -> "SheetSeen":
+    with progress_shown("judging", as_json=options.as_json) as progress:
+        return jobs.review(kind, options.file.name, data, progress)
 
 
 @contextmanager

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from cellvow.api.passports import PassportPages
     from cellvow.core.primitives.identifier import BatteryId
     from cellvow.node.home import NodeHome
+    from cellvow.passport.claimed import Claimed
     from cellvow.passport.view import Reader
     from cellvow.workspace.ledger_writer import LedgerWriter
     from cellvow.workspace.passports import PassportReader, Viewed
@@ -32,6 +33,10 @@ class NoPassports:
     def batteries_of_code(self, code: str, limit: int = 50) -> "list[BatteryId]":  # noqa: ARG002 - likewise
         """No battery."""
         return []
+
+    def claimed(self, battery: str) -> "Claimed | None":  # noqa: ARG002 - likewise
+        """No claim."""
+        return None
 
     def view(self, battery: str, who: "Reader") -> "Viewed | None":  # noqa: ARG002 - likewise
         """No passport."""

@@ -316,9 +316,9 @@ class LedgerStore:
         query = "SELECT key, value FROM record WHERE key >= ? AND key < ? ORDER BY key"
         yield from self._rows(query, (max(prefix, after + "\0"), prefix + "\x7f"))
 
-    def count_records(self) -> int:
-        """How many records the state holds."""
-        return int(self._value("SELECT count(*) FROM record"))
+    def count_records(self, prefix: str = "") -> int:
+        """How many records the state holds whose key starts with `prefix`."""
+        return int(self._value("SELECT count(*) FROM record WHERE key >= ? AND key < ?", (prefix, prefix + "\x7f")))
 
     def count_blocks(self) -> int:
         """How many blocks are recorded."""

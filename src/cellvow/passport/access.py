@@ -7,6 +7,7 @@
 | safety state, open incidents by kind and severity, and who says so | yes | yes | yes |
 | that it is disputed, about what, since when, with which outcome; that a take-over is announced | yes | yes | yes |
 | what it was made of, what it became, by which operation | yes | yes | yes |
+| of a number that nobody registered: who claims it, and whose model it names | yes | yes | yes |
 | why a certificate is void, where a fact of the world's says it | yes | yes | yes |
 | other attestations, values, intervals, curve | - | health | yes |
 | steps of life, all three registers | - | history | yes |
@@ -14,6 +15,7 @@
 | that a certificate is void by a repair | - | history | yes |
 | where it is built in (its kind), work, next service, software, grade | - | history | yes |
 | its parts, what they replaced, what it is in | - | history | yes |
+| what that which it became was graded | - | - | yes |
 | documents that workshops may have, by title | - | history | yes |
 | documents for others, by title | - | - | yes |
 | facility | - | - | yes |
@@ -66,6 +68,11 @@ def sees_parties(reader: Reader) -> bool:
 def sees_use(reader: Reader) -> bool:
     """Whether he is shown what the unit is in and made of, who worked on it, and what runs on it."""
     return reader.sees(Scope.HISTORY)
+
+
+def sees_gradings_of_relatives(reader: Reader) -> bool:
+    """Whether he is shown what other units were graded that this one became: an owner's grant is for his unit alone."""
+    return reader.audience is Audience.OWNER
 
 
 def sees_voiding(reader: Reader, cause: str) -> bool:

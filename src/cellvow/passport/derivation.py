@@ -100,7 +100,7 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
         safety=derive_safety(ledger, battery),
         disputes=derive_disputed(ledger, battery, reader, now_ms),
         notice=derive_notice(ledger, battery, reader, now_ms),
-        relatives=derive_relatives(ledger, battery),
+        relatives=derive_relatives(ledger, battery, reader, now_ms),
         use=derive_use(ledger, record, reader, now_ms) if sees_use(reader) else (),
         parts=derive_parts(ledger, battery) if sees_use(reader) else None,
     )

@@ -1,11 +1,15 @@
 """How a unit stands beyond its registers: its safety, what is disputed about it, what it was made of and became."""
 
+from dataclasses import replace
+
+from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Provenance, decode_record
 from cellvow.core.contracts.safety import SafetyRecord, safety_key
-from cellvow.passport.access import sees_parties, sees_voiding
+from cellvow.passport.access import sees_gradings_of_relatives, sees_parties, sees_voiding
 from cellvow.passport.disputes import DisputeView, derive_disputes, derive_takeover
 from cellvow.passport.life_cycle import Kin, Voiding, derive_lineage, derive_voiding
 from cellvow.passport.recorded import Ledger
+from cellvow.passport.use import derive_grading
 from cellvow.passport.view import (
     DisputeSeen,
     IncidentSeen,
@@ -16,6 +20,7 @@ from cellvow.passport.view import (
     Relatives,
     Safety,
     Source,
+    UseFact,
 )
 
 INCIDENTS_SHOWN_MAX = 3
@@ -113,12 +118,15 @@ def derive_notice(ledger: Ledger, battery: str, reader: Reader, now_ms: int) -> 
     return NoticeSeen(view.since_ms, view.ends_ms, view.cause, by, respondent, ledger.find_source(view.provenance))
 
 
-def derive_relatives(ledger: Ledger, battery: str) -> Relatives:
-    """What the unit was made of, and what it became."""
+def derive_relatives(ledger: Ledger, battery: str, reader: Reader, now_ms: int) -> Relatives:
+    """What the unit was made of, and what it became; with what the latter were graded, where the reader may know it."""
     lineage = derive_lineage(ledger.read, battery)
+    became = [_relative(ledger, one) for one in lineage.successors[:RELATIVES_SHOWN_MAX]]
+    if sees_gradings_of_relatives(reader):
+        became = [replace(one, grading=_grading_of(ledger, one.battery, now_ms)) for one in became]
     return Relatives(
         originals=tuple(_relative(ledger, one) for one in lineage.originals[:RELATIVES_SHOWN_MAX]),
-        successors=tuple(_relative(ledger, one) for one in lineage.successors[:RELATIVES_SHOWN_MAX]),
+        successors=tuple(became),
         originals_all=len(lineage.originals),
         successors_all=len(lineage.successors),
     )
@@ -127,6 +135,11 @@ def derive_relatives(ledger: Ledger, battery: str) -> Relatives:
 def _relative(ledger: Ledger, kin: Kin) -> Relative:
     said = Provenance(statement=kin.statement, index=kin.index)
     return Relative(kin.battery, kin.operation, kin.begun_ms, ledger.find_source(said))
+
+
+def _grading_of(ledger: Ledger, battery: str, now_ms: int) -> UseFact | None:
+    value = ledger.read(battery_key(battery))
+    return None if value is None else derive_grading(ledger, decode_record(BatteryRecord, value), now_ms)
 
 
 def find_voiding(ledger: Ledger, battery: str, epoch: int, reader: Reader) -> Voiding | None:

@@ -36,7 +36,7 @@ def derive_use(ledger: Ledger, unit: BatteryRecord, reader: Reader, now_ms: int)
         *_place(ledger, unit.battery),
         *_service(ledger, unit.battery),
         *_software(ledger, unit.battery),
-        *_grade(ledger, unit, now_ms),
+        *_grades(ledger, unit, now_ms),
         *_documents(ledger, reader),
     )
     return tuple(facts)
@@ -58,6 +58,20 @@ def derive_parts(ledger: Ledger, battery: str) -> Parts | None:
         return None
     direct = 0 if sums is None else sums.parts
     return Parts(tree.above, tuple(seen), direct, tree.is_cut, tuple(left[:PARTS_LEFT_SHOWN_MAX]))
+
+
+def derive_grading(ledger: Ledger, unit: BatteryRecord, now_ms: int) -> UseFact | None:
+    """The newest grading of a unit for a second use and whether it holds; None where nobody graded it."""
+    grade = _read(ledger, GradeRecord, grade_key(unit.battery))
+    if grade is None:
+        return None
+    applications = ", ".join(grade.applications)
+    state = derive_grade_state(grade, unit, now_ms)
+    if state != "in_force":
+        return _fact(ledger, "grade_over", grade, grade=grade.grade, grade_state=state)
+    if applications:
+        return _fact(ledger, "grade", grade, grade=grade.grade, applications=applications)
+    return _fact(ledger, "grade_unfit", grade, grade=grade.grade)
 
 
 def _left(ledger: Ledger, change: PartChange) -> PartLeft:
@@ -103,18 +117,10 @@ def _software(ledger: Ledger, battery: str) -> Iterator[UseFact]:
             yield UseFact("maker_released", detail, ledger.find_source(released.provenance))
 
 
-def _grade(ledger: Ledger, unit: BatteryRecord, now_ms: int) -> Iterator[UseFact]:
-    grade = _read(ledger, GradeRecord, grade_key(unit.battery))
-    if grade is None:
-        return
-    applications = ", ".join(grade.applications)
-    state = derive_grade_state(grade, unit, now_ms)
-    if state != "in_force":
-        yield _fact(ledger, "grade_over", grade, grade=grade.grade, grade_state=state)
-    elif applications:
-        yield _fact(ledger, "grade", grade, grade=grade.grade, applications=applications)
-    else:
-        yield _fact(ledger, "grade_unfit", grade, grade=grade.grade)
+def _grades(ledger: Ledger, unit: BatteryRecord, now_ms: int) -> Iterator[UseFact]:
+    graded = derive_grading(ledger, unit, now_ms)
+    if graded is not None:
+        yield graded
 
 
 def _documents(ledger: Ledger, reader: Reader) -> Iterator[UseFact]:

@@ -279,13 +279,29 @@ class NoticeSeen:
 
 
 @dataclass(frozen=True, slots=True)
+class UseFact:
+    """Something recorded of the unit in use: `name` is a key of the catalogues (`use.NAME`), `detail` its parameters.
+
+    A detail is a word of a vocabulary, a day, or somebody's own word, as its name says.
+    """
+
+    name: str
+    detail: tuple[tuple[str, str], ...]
+    source: Source | None
+
+
+@dataclass(frozen=True, slots=True)
 class Relative:
-    """A unit at the other end of a second life: by which operation, signed by whom, when."""
+    """A unit at the other end of a second life: by which operation, signed by whom, when.
+
+    `grading` is its newest, for readers who may know what happened to other units than the one they look at.
+    """
 
     battery: str
     operation: str
     begun_ms: int
     source: Source | None
+    grading: UseFact | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -296,18 +312,6 @@ class Relatives:
     successors: tuple[Relative, ...] = ()
     originals_all: int = 0
     successors_all: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class UseFact:
-    """Something recorded of the unit in use: `name` is a key of the catalogues (`use.NAME`), `detail` its parameters.
-
-    A detail is a word of a vocabulary, a day, or somebody's own word, as its name says.
-    """
-
-    name: str
-    detail: tuple[tuple[str, str], ...]
-    source: Source | None
 
 
 @dataclass(frozen=True, slots=True)

@@ -3,8 +3,6 @@
 from cellvow.vault.cipher import RandomBytes
 from cellvow.vault.grants import (
     GRANT_SCOPES,
-    LASTS_MS_MAX,
-    NOTE_LENGTH_MAX,
     Asked,
     Grant,
     GrantLimits,
@@ -26,6 +24,7 @@ from cellvow.vault.invitations import (
     Invited,
     UnknownInvitation,
 )
+from cellvow.vault.link import LASTS_MS_MAX, NOTE_LENGTH_MAX
 from cellvow.vault.link_token import TOKEN_LENGTH, is_token
 from cellvow.vault.private_database import Layout, PrivateDatabase
 from cellvow.vault.private_file import (

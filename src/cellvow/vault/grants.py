@@ -16,18 +16,21 @@ import apsw
 from cellvow.core.primitives.errors import Malformed, OperationalError, ensure
 from cellvow.core.primitives.identifier import parse_battery_id
 from cellvow.vault.cipher import RandomBytes
-from cellvow.vault.link_token import digest_token, find_by_token, make_token
+from cellvow.vault.link import (
+    ID_LENGTH,
+    IN_FORCE,
+    NOTE_LENGTH_MAX,
+    LinkTable,
+    derive_link_state,
+    is_one_line,
+    require_lasting,
+)
+from cellvow.vault.link_token import make_token
 from cellvow.vault.private_database import Layout, PrivateDatabase
 
 GRANT_SCOPES = ("health", "history")
 """What a link can show: values, intervals and curve; the steps of life and all registers."""
-LASTS_MS_MAX = 366 * 86_400_000
-"""The longest a link may last: a year, as passport providers do; the law sets no figure yet."""
-NOTE_LENGTH_MAX = 80
-
-_ID_LENGTH = 6
 _ROUTE = re.compile(r"[a-z][a-z0-9_-]{0,39}\Z")
-_DIGEST_DOMAIN = "cellvow/grant/token/v1"
 _LAYOUT = Layout(
     noun="file of grants",
     application_id=0x43564752,  # "CVGR"
@@ -82,6 +85,13 @@ class UnknownGrant(OperationalError):
     """No grant has that number."""
 
 
+def _unknown(grant_id: str) -> UnknownGrant:
+    return UnknownGrant(f"there is no grant {grant_id!r}: `cellvow grant list` names them")
+
+
+_TABLE = LinkTable("grant", "cellvow/grant/token/v1", "links", _unknown)
+
+
 @dataclass(frozen=True, slots=True)
 class GrantOrder:
     """What a new link is to show: a battery, one or both of `GRANT_SCOPES`, until when, and the owner's note."""
@@ -109,9 +119,7 @@ class Grant:
 
     def state(self, now_ms: int) -> str:
         """in_force, revoked or expired."""
-        if self.revoked_ms is not None:
-            return "revoked"
-        return "in_force" if now_ms < self.expires_ms else "expired"
+        return derive_link_state(self.expires_ms, self.revoked_ms, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -194,7 +202,7 @@ class Grants:
         _require_sound(order, now_ms)
         token = token or make_token(self._random_bytes)
         grant = Grant(
-            grant_id=self._random_bytes(_ID_LENGTH).hex(),
+            grant_id=self._random_bytes(ID_LENGTH).hex(),
             battery=order.battery,
             scope=order.scope,
             note=order.note,
@@ -208,7 +216,7 @@ class Grants:
                 "VALUES(?, ?, ?, ?, ?, ?, ?)",
                 (
                     grant.grant_id,
-                    digest_token(_DIGEST_DOMAIN, token),
+                    _TABLE.digest(token),
                     grant.battery,
                     " ".join(sorted(grant.scope)),
                     grant.note,
@@ -228,10 +236,11 @@ class Grants:
         if asked.battery is not None:
             parse_battery_id(asked.battery)
         with self._database.writing() as connection:
-            grant = _fetch_by_token(connection, token)
+            row = _TABLE.find_by_token(connection, token)
+            grant = None if row is None else _grant_of(row)
             verdict = _judge(grant, asked, still_owns)
             self._log(connection, None if grant is None else grant.grant_id, asked, verdict)
-            seen = None if grant is None else _fetch(connection, grant.grant_id)
+            seen = None if grant is None else _grant_of(_TABLE.fetch(connection, grant.grant_id))
         if seen is None or verdict is not GrantVerdict.OPENED:
             raise GrantRefused(verdict)
         return seen
@@ -239,10 +248,7 @@ class Grants:
     def revoke(self, grant_id: str, now_ms: int) -> Grant:
         """End a grant: its next use is refused. Ending it again changes nothing. Raises `UnknownGrant`."""
         with self._database.writing() as connection:
-            _fetch(connection, grant_id)
-            update = "UPDATE grant SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
-            connection.execute(update, (now_ms, grant_id))
-            return _fetch(connection, grant_id)
+            return _grant_of(_TABLE.revoke(connection, grant_id, now_ms))
 
     def grants(self, after: str = "", limit: int = 50, battery: str | None = None) -> list[Grant]:
         """At most `limit` grants made after the one numbered `after`, oldest first, of one battery or of all."""
@@ -295,16 +301,12 @@ class Grants:
 
     def _make_room(self, connection: apsw.Connection, now_ms: int) -> None:
         """At the bound the oldest grant that has ended is forgotten with its lines in the log."""
-        (kept,) = connection.execute("SELECT count(*) FROM grant").fetchone() or (0,)
-        if kept < self._limits.grants:
-            return
-        ended = "SELECT id FROM grant WHERE revoked_ms IS NOT NULL OR expires_ms <= ? ORDER BY number LIMIT 1"
-        row: tuple[str] | None = connection.execute(ended, (now_ms,)).fetchone()
-        if row is None:
-            raise OperationalError(f"{kept} links are in force, and no more are kept: revoke one first")
-        connection.execute("DELETE FROM use WHERE grant_id = ?", row)
-        _count_folded(connection)
-        connection.execute("DELETE FROM grant WHERE id = ?", row)
+
+        def forget(grant_id: str) -> None:
+            connection.execute("DELETE FROM use WHERE grant_id = ?", (grant_id,))
+            _count_folded(connection)
+
+        _TABLE.make_room(connection, self._limits.grants, now_ms, forget)
 
 
 def _begin(connection: apsw.Connection) -> None:
@@ -317,15 +319,9 @@ def _require_sound(order: GrantOrder, now_ms: int) -> None:
     if unknown or not order.scope:
         named = f"{unknown[0][:40]!r} is no scope" if unknown else "the link would show nothing"
         raise Malformed(f"{named}: name one or both of {', '.join(GRANT_SCOPES)}")
-    if not now_ms < order.expires_ms <= now_ms + LASTS_MS_MAX:
-        raise Malformed("a link lasts into the future, and 366 days at most: choose another end")
-    if len(order.note) > NOTE_LENGTH_MAX or not order.note.isprintable():
+    require_lasting("a link", order.expires_ms, now_ms)
+    if not is_one_line(order.note):
         raise Malformed(f"a note has at most {NOTE_LENGTH_MAX} printable characters in one line")
-
-
-def _fetch_by_token(connection: apsw.Connection, token: str) -> Grant | None:
-    row = find_by_token(connection, "SELECT * FROM listed WHERE token_digest = ?", _DIGEST_DOMAIN, token)
-    return None if row is None else _grant_of(row)
 
 
 def _judge(grant: Grant | None, asked: Asked, still_owns: Callable[[str], bool]) -> GrantVerdict:
@@ -333,18 +329,10 @@ def _judge(grant: Grant | None, asked: Asked, still_owns: Callable[[str], bool])
         return GrantVerdict.UNKNOWN
     if asked.battery not in (None, grant.battery):
         return GrantVerdict.OTHER_BATTERY
-    if grant.revoked_ms is not None:
-        return GrantVerdict.REVOKED
-    if asked.moment_ms >= grant.expires_ms:
-        return GrantVerdict.EXPIRED
+    state = grant.state(asked.moment_ms)
+    if state != IN_FORCE:
+        return GrantVerdict(state)
     return GrantVerdict.OPENED if still_owns(grant.battery) else GrantVerdict.NOT_OWNER
-
-
-def _fetch(connection: apsw.Connection, grant_id: str) -> Grant:
-    row = connection.execute("SELECT * FROM listed WHERE id = ?", (grant_id,)).fetchone()
-    if row is None:
-        raise UnknownGrant(f"there is no grant {grant_id[:40]!r}: `cellvow grant list` names them")
-    return _grant_of(row)
 
 
 def _number_of(connection: apsw.Connection, grant_id: str) -> int:

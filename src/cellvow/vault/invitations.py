@@ -14,14 +14,20 @@ import apsw
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.identifier import parse_battery_id, parse_organisation_id
 from cellvow.vault.cipher import RandomBytes
-from cellvow.vault.grants import LASTS_MS_MAX, NOTE_LENGTH_MAX
-from cellvow.vault.link_token import digest_token, find_by_token, make_token
+from cellvow.vault.link import (
+    ID_LENGTH,
+    IN_FORCE,
+    NOTE_LENGTH_MAX,
+    LinkTable,
+    derive_link_state,
+    is_one_line,
+    require_lasting,
+)
+from cellvow.vault.link_token import make_token
 from cellvow.vault.private_database import Layout, PrivateDatabase
 
 INVITATIONS_MAX = 10_000
 """Invitations kept; at the bound the oldest that has ended is forgotten."""
-_ID_LENGTH = 6
-_DIGEST_DOMAIN = "cellvow/invitation/token/v1"
 _LAYOUT = Layout(
     noun="file of invitations",
     application_id=0x4356494E,  # "CVIN"
@@ -48,6 +54,13 @@ class InvitationRefused(OperationalError):
 
 class UnknownInvitation(OperationalError):
     """No invitation has that number."""
+
+
+def _unknown(invitation_id: str) -> UnknownInvitation:
+    return UnknownInvitation(f"there is no invitation {invitation_id!r}: `cellvow invite list` names them")
+
+
+_TABLE = LinkTable("invitation", "cellvow/invitation/token/v1", "invitations", _unknown)
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,9 +101,7 @@ class Invitation:
 
     def state(self, now_ms: int) -> str:
         """in_force, revoked or expired."""
-        if self.revoked_ms is not None:
-            return "revoked"
-        return "in_force" if now_ms < self.expires_ms else "expired"
+        return derive_link_state(self.expires_ms, self.revoked_ms, now_ms)
 
 
 @dataclass(frozen=True, slots=True)
@@ -126,15 +137,15 @@ class Invitations:
         `give` is handed the token to make a purchaser link of it too, and returns that one's number.
         """
         _require_sound(order, now_ms)
-        token, number = make_token(self._random_bytes), self._random_bytes(_ID_LENGTH).hex()
+        token, number = make_token(self._random_bytes), self._random_bytes(ID_LENGTH).hex()
         grant_id = "" if give is None else give(token)
         values = (order.battery, order.stage, order.partner, order.name, order.height, order.recorded, order.due)
         with self._database.writing() as connection:
-            self._make_room(connection, now_ms)
+            _TABLE.make_room(connection, self._kept_max, now_ms)
             connection.execute(
                 "INSERT INTO invitation(id, token_digest, battery, stage, partner, name, height, recorded, due, "
                 "created_ms, expires_ms, grant_id) VALUES(?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
-                (number, digest_token(_DIGEST_DOMAIN, token), *values, now_ms, order.expires_ms, grant_id),
+                (number, _TABLE.digest(token), *values, now_ms, order.expires_ms, grant_id),
             )
             return Invited(_fetch(connection, number), token)
 
@@ -143,15 +154,14 @@ class Invitations:
 
         `still_stands` says whether who invited may still ask for it.
         """
-        query = "SELECT * FROM listed WHERE token_digest = ?"
         with self._database.writing() as connection:
-            row = find_by_token(connection, query, _DIGEST_DOMAIN, token)
+            row = _TABLE.find_by_token(connection, token)
             if row is None:
                 connection.execute("UPDATE tally SET unknown = unknown + 1")
                 found, is_open = None, False
             else:
                 found = _invitation_of(row)
-                is_open = found.state(now_ms) == "in_force" and still_stands(found)
+                is_open = found.state(now_ms) == IN_FORCE and still_stands(found)
                 count = "UPDATE invitation SET opened = opened + ?, refused = refused + ? WHERE id = ?"
                 connection.execute(count, (is_open, not is_open, found.invitation_id))
         if found is None or not is_open:
@@ -161,10 +171,7 @@ class Invitations:
     def revoke(self, invitation_id: str, now_ms: int) -> Invitation:
         """End an invitation: its next use is refused. Ending it again changes nothing. Raises `UnknownInvitation`."""
         with self._database.writing() as connection:
-            _fetch(connection, invitation_id)
-            update = "UPDATE invitation SET revoked_ms = ? WHERE id = ? AND revoked_ms IS NULL"
-            connection.execute(update, (now_ms, invitation_id))
-            return _fetch(connection, invitation_id)
+            return _invitation_of(_TABLE.revoke(connection, invitation_id, now_ms))
 
     def name_partner(self, invitation_id: str, partner: str) -> Invitation:
         """Keep which organisation applied in answer to it; raises `OperationalError` where another one has."""
@@ -193,16 +200,6 @@ class Invitations:
             row: tuple[int] | None = connection.execute("SELECT unknown FROM tally").fetchone()
             return 0 if row is None else row[0]
 
-    def _make_room(self, connection: apsw.Connection, now_ms: int) -> None:
-        (kept,) = connection.execute("SELECT count(*) FROM invitation").fetchone() or (0,)
-        if kept < self._kept_max:
-            return
-        ended = "SELECT id FROM invitation WHERE revoked_ms IS NOT NULL OR expires_ms <= ? ORDER BY number LIMIT 1"
-        row: tuple[str] | None = connection.execute(ended, (now_ms,)).fetchone()
-        if row is None:
-            raise OperationalError(f"{kept} invitations are in force, and no more are kept: revoke one first")
-        connection.execute("DELETE FROM invitation WHERE id = ?", row)
-
 
 def _begin(connection: apsw.Connection) -> None:
     connection.execute("INSERT INTO tally VALUES(0)")
@@ -212,17 +209,13 @@ def _require_sound(order: InvitationOrder, now_ms: int) -> None:
     parse_battery_id(order.battery)
     if order.partner:
         parse_organisation_id(order.partner)
-    if not now_ms < order.expires_ms <= now_ms + LASTS_MS_MAX:
-        raise Malformed("an invitation lasts into the future, and 366 days at most: choose another end")
-    if not order.name.strip() or len(order.name) > NOTE_LENGTH_MAX or not order.name.isprintable():
+    require_lasting("an invitation", order.expires_ms, now_ms)
+    if not order.name.strip() or not is_one_line(order.name):
         raise Malformed(f"whom you invite has a name of at most {NOTE_LENGTH_MAX} printable characters in one line")
 
 
 def _fetch(connection: apsw.Connection, invitation_id: str) -> Invitation:
-    row = connection.execute("SELECT * FROM listed WHERE id = ?", (invitation_id,)).fetchone()
-    if row is None:
-        raise UnknownInvitation(f"there is no invitation {invitation_id[:40]!r}: `cellvow invite list` names them")
-    return _invitation_of(row)
+    return _invitation_of(_TABLE.fetch(connection, invitation_id))
 
 
 def _invitation_of(row: tuple[Any, ...]) -> Invitation:

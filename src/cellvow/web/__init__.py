@@ -2,7 +2,8 @@
 
 from cellvow.web.about_page import about_document, render_about
 from cellvow.web.catalogue import LOCALES
-from cellvow.web.error_page import Problem, problem_document, render_problem
+from cellvow.web.claimed_page import claimed_document, render_claimed
+from cellvow.web.error_page import Problem, problem_document, render_preparing, render_problem
 from cellvow.web.excerpt import Excerpt, cut_excerpt
 from cellvow.web.glossary_page import GLOSSARY, glossary_document, render_glossary
 from cellvow.web.index_page import BatteryEntry, IndexLinks, render_index
@@ -40,6 +41,7 @@ __all__ = [
     "about_document",
     "bundle_file_name",
     "check_words",
+    "claimed_document",
     "cut_excerpt",
     "find_elsewhere",
     "find_open",
@@ -49,9 +51,11 @@ __all__ = [
     "passport_document",
     "problem_document",
     "render_about",
+    "render_claimed",
     "render_glossary",
     "render_index",
     "render_passport",
+    "render_preparing",
     "render_problem",
     "render_stop",
     "render_tombstone",

@@ -1,6 +1,6 @@
 """The desk's pages: one frame for all of them, and what a template needs beside what the workspace says."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import urlencode
 
@@ -33,6 +33,10 @@ DESK_ADDRESSES = {
 }
 WAITING_PLACES = {"offer": f"{DESK}/handovers", "sheet": f"{DESK}/sheets"}
 """Kind of what waits -> where it is dealt with; without an entry that is the page of the unit."""
+PAGE_BYTES_MAX = 25_000
+"""A page of the desk in any language, whatever the names on it."""
+ROWS_MAX = 100
+"""Rows of one list on a page: no source gives more."""
 _NOBODY = Source("", "", "", 0, 0, 0)
 
 
@@ -58,7 +62,35 @@ class Frame:
 
 
 def render_desk_page(template: str, frame: Frame, **context: object) -> str:
-    """One page of the desk; `context` is what its template shows."""
+    """One page of the desk; `context` is what its template shows.
+
+    A template shows `rows` of each of its lists: as many as there are, or as many as a small page has room for where
+    names are long. What it leaves out it says, or leads on to.
+    """
+    return fit_page(lambda rows: _render(template, frame, {**context, "rows": rows}))
+
+
+def fit_page(render: Callable[[int], str], rows_max: int = ROWS_MAX, bytes_max: int = PAGE_BYTES_MAX) -> str:
+    """A page of at most so many bytes that shows about as many rows as fit; one at least, however long that is."""
+    page = render(rows_max)
+    most = len(page.encode())
+    if most <= bytes_max:
+        return page
+    page, few, many = render(1), 1, rows_max
+    least = len(page.encode())
+    while few + 1 < many and least * 10 < bytes_max * 9:
+        # Rows are about alike, but lists end before `many`: guessed from the two sizes known, never past the middle.
+        guessed = few + (bytes_max - least) * (many - few) // (most - least)
+        rows = min(max(guessed, few + 1), (few + many) // 2)
+        tried = render(rows)
+        if len(tried.encode()) <= bytes_max:
+            page, few, least = tried, rows, len(tried.encode())
+        else:
+            many, most = rows, len(tried.encode())
+    return page
+
+
+def _render(template: str, frame: Frame, context: Mapping[str, object]) -> str:
     wording = Wording(frame.language)
     return render_page(
         template,

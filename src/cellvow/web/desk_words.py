@@ -4,7 +4,7 @@ from cellvow.core.contracts.battery import STATUSES
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.workspace.bulk import ALREADY, FAULTS, READY
 from cellvow.workspace.bulk import KINDS as SHEET_KINDS
-from cellvow.workspace.bulk_records import RESULTS, SHOWS
+from cellvow.workspace.bulk_records import RESULTS, SHEET_STATES, SHOWS
 from cellvow.workspace.holdings_pages import OFFERS
 from cellvow.workspace.waiting import KINDS
 
@@ -33,7 +33,7 @@ DESK_WORDS: dict[str, tuple[str, ...]] = {
     "sheet_kind": SHEET_KINDS,
     "sheet_row": (READY, ALREADY, *RESULTS),
     "sheet_show": SHOWS,
-    "sheet_state": ("reviewed", "running", "stopped", "done"),
+    "sheet_state": SHEET_STATES,
     "unit_offer": OFFERS,
     "unit_register": REGISTERS,
     "unit_status": UNIT_STATUSES,

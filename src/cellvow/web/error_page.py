@@ -3,13 +3,14 @@
 from enum import Enum
 
 from cellvow.web.catalogue import load_catalogue
-from cellvow.web.rendering import render_page
+from cellvow.web.rendering import Look, render_page
 
 
 class Problem(Enum):
     """What can go wrong with a page; the value is the HTTP status. 410 is kept for passports that are withdrawn."""
 
     NOT_A_BATTERY = ("not_a_battery", 404)
+    CLAIMED = ("claimed", 404)
     CHECK_DIGIT = ("check_digit", 404)
     IDENTIFIER = ("identifier", 404)
     SHORT_CODE = ("short_code", 404)
@@ -35,6 +36,7 @@ class Problem(Enum):
     EVIDENCE = ("evidence", 500)
     BUSY = ("busy", 503)
     UNAVAILABLE = ("unavailable", 503)
+    PREPARING = ("preparing", 503)
     UNKNOWN = ("unknown", 503)
 
     @property
@@ -58,6 +60,19 @@ def render_problem(problem: Problem, *, locale: str = "en", home: str | None = N
         home=home,
         languages=(),
         said=load_catalogue(locale).text(f"problem.{problem.text}.text", **parameters),
+    )
+
+
+def render_preparing(permille: int, *, locale: str, home: str, here: str) -> str:
+    """The page for what is being made, and how far that is; `here` is its own address."""
+    return render_page(
+        "preparing.html",
+        locale,
+        Look(area="desk", scripts=("desk.js",), forms=True),
+        permille=permille,
+        home=home,
+        here=here,
+        languages=(),
     )
 
 

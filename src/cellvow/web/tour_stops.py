@@ -11,9 +11,22 @@ from enum import Enum
 from markupsafe import Markup
 
 from cellvow.core.contracts.register import RESPONSIBILITY
-from cellvow.passport.view import Attested, Audience, Consented, LifeStep, Measured, Passport, Register, Source
+from cellvow.passport.view import (
+    Attested,
+    Audience,
+    Consented,
+    Ended,
+    LifeStep,
+    Measured,
+    Passport,
+    Register,
+    Relative,
+    Source,
+    UseFact,
+)
 from cellvow.web import answers
-from cellvow.web.catalogue import clean_foreign
+from cellvow.web.catalogue import clean_foreign, isolate_foreign
+from cellvow.web.unit_sentences import tell_use
 from cellvow.web.vocabulary import CURVE_QUANTITY
 from cellvow.web.wording import Wording
 from cellvow.workspace.export_index import STATE_OF_CHARGE_QUANTITY, UN38_3_STANDARD
@@ -23,6 +36,7 @@ _ACCEPTED = "HandoverAccepted"
 _WORKED, _GRADED, _INCIDENT, _ASSESSED = "WorkRecorded", "UnitGraded", "IncidentReported", "SafetyAssessed"
 _SERVED = (_WORKED, "PartReplaced", "SoftwareReset", "SoftwareUpdated")
 _BEGUN, _DECOMMISSIONED = "SecondLifeBegun", "UnitDecommissioned"
+_GRADINGS = ("grade", "grade_over", "grade_unfit")
 _SECOND_LIVES, _WASTE = ("repurposed", "re-used", "remanufactured"), "waste"
 _ON_A_TOMBSTONE = ("recycled", "checked")
 """Stops that strangers are told of a battery whose passport has ceased."""
@@ -236,8 +250,9 @@ def _stored(passport: Passport, wording: Wording) -> Answer:
     found: list[tuple[Markup, Source]] = []
     birth = answers.find_fact(passport, answers.MAKER)
     if ended is not None and ended.how == "succeeded":
-        said = text("tour.stored.became", name=ended.source.name, day=wording.day(ended.source.time_ms))
-        found.append((said, ended.source))
+        found.append((_became(passport, ended, wording), ended.source))
+        gradings = [(one, one.grading) for one in passport.relatives.successors if one.grading is not None]
+        found += [(_graded_as(one, grading, wording), ended.source) for one, grading in gradings]
     elif birth is not None and (passport.status in _SECOND_LIVES or begun is not None):
         is_living = passport.status in _SECOND_LIVES and ended is None
         status = wording.catalogue.term("status", passport.status)
@@ -245,12 +260,36 @@ def _stored(passport: Passport, wording: Wording) -> Answer:
         said = answered if is_living else text("tour.stored.over", name=birth.source.name)
         found.append((said, birth.source))
     if graded is not None:
-        found.append((text("tour.stored.graded", name=graded.source.name), graded.source))
+        found.append((_graded(graded, passport, wording), graded.source))
     if found:
         return Answer(State.ANSWERED, tuple(said for said, _ in found), found[0][1])
     if passport.status == _WASTE and not passport.shows_history:
         return Answer(State.WITHHELD, (text("tour.stored.withheld"),))
     return Answer(State.OPEN, (text("tour.stored.none"),))
+
+
+def _became(passport: Passport, ended: Ended, wording: Wording) -> Markup:
+    """Which units it has become, as far as the view names them, and who began their life."""
+    became, every = passport.relatives.successors, passport.relatives.successors_all
+    more = [Markup("…")] if every > len(became) else []
+    units = _join([*(isolate_foreign(one.battery[21:]) for one in became), *more])
+    day = wording.day(ended.source.time_ms)
+    return wording.count("tour.stored.became", every, units=units, name=ended.source.name, day=day)
+
+
+def _graded(step: LifeStep, passport: Passport, wording: Wording) -> Markup:
+    """Who graded it, and how: the grade stands beside what is recorded of its use."""
+    how = next((one for one in passport.use if one.name in _GRADINGS), None)
+    if how is None:
+        return wording.catalogue.text("tour.stored.graded", name=step.source.name)
+    grade = tell_use(how, wording)
+    return wording.catalogue.text("tour.stored.graded_how", name=step.source.name, grade=grade)
+
+
+def _graded_as(became: Relative, grading: UseFact, wording: Wording) -> Markup:
+    """How one of the units it has become was graded."""
+    serial = clean_foreign(became.battery[21:])
+    return wording.catalogue.text("tour.stored.graded_as", serial=serial, grade=tell_use(grading, wording))
 
 
 def _recycled(passport: Passport, wording: Wording) -> Answer:

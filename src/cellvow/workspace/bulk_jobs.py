@@ -13,17 +13,19 @@ from pathlib import Path
 from cellvow.core.ledger.outcome import parse_outcome
 from cellvow.core.ledger.rejection import RULES, NotIncludable, Reason
 from cellvow.core.ledger.statement import parse_statement
-from cellvow.core.primitives.errors import CellvowError, Malformed, OperationalError
+from cellvow.core.primitives.errors import CellvowError, OperationalError
 from cellvow.core.primitives.limits import BATCH_MESSAGES_MAX
 from cellvow.node.engine import Backpressure, Receipted
 from cellvow.node.home import LedgerSession
-from cellvow.workspace.bulk import COLUMNS, FAULTS, KINDS, READY, Judge, Order, missing_columns
+from cellvow.workspace.bulk import FAULTS, READY, Judge, Order
+from cellvow.workspace.bulk_judging import Judging, Progress
 from cellvow.workspace.bulk_records import (
     CLAIMED,
     DONE,
+    JUDGING,
+    LOST,
     RECORDED,
     REJECTED,
-    REVIEWED,
     RUNNING,
     STOPPED,
     BulkRecords,
@@ -33,7 +35,7 @@ from cellvow.workspace.bulk_records import (
     SheetRecord,
 )
 from cellvow.workspace.commands import COMMIT_TIMEOUT_S
-from cellvow.workspace.sheet import Sheet, encode_row, parse_sheet
+from cellvow.workspace.sheet import encode_row
 from cellvow.workspace.workspace import Workspace
 
 LOCK_FILE = "sheets.lock"
@@ -45,21 +47,29 @@ _TRIES, _PAUSE_S = 10, 0.02
 _BUSY = "another sheet is being signed for: wait until it has ended"
 
 Turn = Callable[[], AbstractContextManager[LedgerSession]]
-Progress = Callable[[int, int], None]
-"""(rows done, in all)."""
 
 
 @dataclass(frozen=True, slots=True)
 class SheetSeen:
-    """A sheet as it stands, with how many rows there are of each word."""
+    """A sheet as it stands, with how many rows there are of each word.
+
+    `rows_in_all` is set while it is judged here.
+    """
 
     record: SheetRecord
     counts: dict[str, int]
+    rows_in_all: int = 0
 
     @property
     def rows(self) -> int:
-        """All rows."""
+        """All rows, as far as they are judged."""
         return sum(self.counts.values())
+
+    @property
+    def permille(self) -> int:
+        """How far its judging is, or after that its signing."""
+        done, every = (self.rows, self.rows_in_all) if self.record.state == JUDGING else (self.done, self.rows)
+        return 1000 * done // every if every else 0
 
     @property
     def ready(self) -> int:
@@ -93,6 +103,7 @@ class BulkJobs:
         self._clock = clock
         self._publish = publish
         self._records = BulkRecords.open(workspace.folder)
+        self._judging = Judging(workspace, self._records, clock)
         self._is_closing = threading.Event()
         self._guard = threading.Lock()
         self._worker: threading.Thread | None = None
@@ -101,41 +112,21 @@ class BulkJobs:
     def close(self) -> None:
         """Stop after the statement that is under way, and release the file; a sheet that is stopped can go on."""
         self._is_closing.set()
+        self._judging.close()
         with self._guard:
             worker = self._worker
         if worker is not None:
             worker.join(_JOIN_S_MAX)
         self._records.close()
 
-    def review(self, kind: str, name: str, data: bytes) -> SheetSeen:
-        """Judge every row and keep the verdicts; signs nothing. Raises `Malformed` for what is no sheet of the kind."""
-        if kind not in KINDS:
-            raise Malformed(f"a sheet is one of {', '.join(KINDS)}")
-        sheet = parse_sheet(data)
-        lacking = missing_columns(kind, sheet.columns)
-        if lacking:
-            raise Malformed(f"the sheet has no column {', '.join(lacking)}: its first line names {_named(kind)}")
-        unused = ", ".join(one for one in sheet.columns if one and one not in COLUMNS[kind])
-        record = SheetRecord(
-            secrets.token_hex(8),
-            kind,
-            name,
-            sha256(data).hexdigest(),
-            _described(sheet),
-            unused[:500],
-            self._clock(),
-            REVIEWED,
-        )
-        store = self._workspace.home().open_reader()
-        try:
-            judge = Judge(kind, self._workspace.organisation, store.get, self._clock())
-            rows = [judge.judge(row) for row in sheet.rows]
-        finally:
-            store.close()
-        if not rows:
-            raise Malformed("the sheet has no rows under its first line")
-        self._records.add(record, rows)
-        return SheetSeen(record, self._records.counts(record.sheet))
+    def take(self, kind: str, name: str, data: bytes) -> str:
+        """Judge a sheet, a large one as a job; its number. Signs nothing. Raises `Malformed` for what is no sheet."""
+        return self._judging.take(kind, name, data)
+
+    def review(self, kind: str, name: str, data: bytes, progress: Progress = lambda _done, _all: None) -> SheetSeen:
+        """Judge every row to the end and keep the verdicts; signs nothing. Raises `Malformed` for what is no sheet."""
+        sheet = self._judging.judge(kind, name, data, progress)
+        return SheetSeen(self._existing(sheet), self._records.counts(sheet))
 
     def unfinished(self, kind: str, data: bytes) -> SheetSeen | None:
         """The sheet of these very bytes that was begun and stopped."""
@@ -149,11 +140,12 @@ class BulkJobs:
             return None
         if record.state == RUNNING and self._current != sheet and not self._is_at_work():
             record = replace(record, state=STOPPED)
-        return SheetSeen(record, self._records.counts(sheet))
+        rows = self._judging.rows_of(sheet)
+        return SheetSeen(self._as_it_stands(record), self._records.counts(sheet), rows)
 
     def sheets(self, limit: int) -> list[SheetRecord]:
         """The newest first."""
-        return self._records.sheets(limit)
+        return [self._as_it_stands(one) for one in self._records.sheets(limit)]
 
     def lines(self, sheet: str, show: str, after: int, limit: int) -> list[LineSeen]:
         """Rows above a line."""
@@ -169,7 +161,11 @@ class BulkJobs:
             after, more = (page[-1].line if page else after), len(page) == _PAGE
 
     def start(self, sheet: str) -> None:
-        """Sign for the rows that are ready, in a thread of its own; raises `Backpressure` while another is at work."""
+        """Sign for the rows that are ready, in a thread of its own; raises `Backpressure` while another is at work.
+
+        Raises `OperationalError` for a sheet that was not judged to its end.
+        """
+        self._require_judged(sheet)
         with self._guard:
             if self._is_closing.is_set() or self._current is not None or self._is_at_work():
                 raise Backpressure(_BUSY)
@@ -179,7 +175,8 @@ class BulkJobs:
             self._worker.start()
 
     def wait(self, seconds_max: float) -> None:
-        """Until nothing is at work here, or for so long."""
+        """Until nothing is judged or signed for here, or for so long."""
+        self._judging.wait(seconds_max)
         with self._guard:
             worker = self._worker
         if worker is not None:
@@ -190,6 +187,7 @@ class BulkJobs:
 
         Raises `Backpressure` while another process does, and what the ledger raises: then it can be gone on with.
         """
+        self._require_judged(sheet)
         with self._at_work():
             self._records.mark(sheet, RUNNING)
             try:
@@ -268,6 +266,17 @@ class BulkJobs:
         if record is None:
             raise OperationalError(f"there is no sheet {sheet}")
         return record
+
+    def _as_it_stands(self, record: SheetRecord) -> SheetRecord:
+        """The record, of a sheet that nobody judges any more as lost."""
+        if record.state != JUDGING or not self._judging.is_lost(record.sheet):
+            return record
+        again = self._existing(record.sheet)  # it may have been judged to its end meanwhile
+        return replace(again, state=LOST) if again.state == JUDGING else again
+
+    def _require_judged(self, sheet: str) -> None:
+        if self._existing(sheet).state in (JUDGING, LOST):
+            raise OperationalError(f"the sheet {sheet} was not judged to its end: send it again")
 
     def _is_at_work(self) -> bool:
         descriptor = self._take_lock(fcntl.LOCK_SH, tries=1)
@@ -349,11 +358,3 @@ def _results(receipted: Receipted, lines: Sequence[int]) -> list[Settled] | None
         else:
             results.append(Settled(line, RECORDED))
     return results
-
-
-def _described(sheet: Sheet) -> str:
-    return f"{sheet.encoding}, a guess" if sheet.is_guessed else sheet.encoding
-
-
-def _named(kind: str) -> str:
-    return ", ".join(COLUMNS[kind])

@@ -14,7 +14,10 @@ SHEETS_FILE = "sheets.db"
 """Made when the desk is first used; whoever loses it still has what was signed on the ledger."""
 SHEETS_KEPT = 50
 """Sheets beyond that are forgotten, oldest first, unless they are under way."""
+JUDGING, LOST = "judging", "lost"
 REVIEWED, RUNNING, STOPPED, DONE = "reviewed", "running", "stopped", "done"
+SHEET_STATES = (JUDGING, LOST, REVIEWED, RUNNING, STOPPED, DONE)
+"""A sheet is judged and reviewed, or its judging is lost; then it is signed for, or stopped on the way, or done."""
 RECORDED, REJECTED, CLAIMED, LEFT = "recorded", "rejected", "claimed", "left"
 RESULTS = (RECORDED, REJECTED, CLAIMED, LEFT)
 """A row that was sent was recorded, rejected by the ledger, or kept as a claim; one was left when it no longer held."""
@@ -104,8 +107,8 @@ class BulkRecords:
         """Release the file."""
         self._database.close()
 
-    def add(self, sheet: SheetRecord, rows: Sequence[Judged]) -> None:
-        """Keep a judged sheet, and forget the oldest that are not under way."""
+    def begin(self, sheet: SheetRecord, rows: Sequence[Judged] = ()) -> None:
+        """Keep a sheet with the rows that were judged, and forget the oldest that are not under way."""
         with self._database.writing() as connection:
             connection.execute(
                 "INSERT INTO sheet(id, kind, file, digest, encoding, unused, created_ms, state, cause) "
@@ -115,14 +118,16 @@ class BulkRecords:
                     *(sheet.created_ms, sheet.state, sheet.cause),
                 ),
             )
-            connection.executemany(
-                "INSERT INTO line VALUES(?, ?, ?, ?, ?, NULL, NULL, '', NULL, '')",
-                ((sheet.sheet, one.line, one.subject, one.verdict, _encode(one.order)) for one in rows),
-            )
-            query = "SELECT id FROM sheet WHERE state IN (?, ?) AND place <= (SELECT max(place) FROM sheet) - ?"
-            for (old,) in connection.execute(query, (REVIEWED, DONE, SHEETS_KEPT)).fetchall():
+            _add_lines(connection, sheet.sheet, rows)
+            query = "SELECT id FROM sheet WHERE state NOT IN (?, ?) AND place <= (SELECT max(place) FROM sheet) - ?"
+            for (old,) in connection.execute(query, (RUNNING, STOPPED, SHEETS_KEPT)).fetchall():
                 for table, column in (("line", "sheet"), ("piece", "sheet"), ("sheet", "id")):
                     connection.execute(f"DELETE FROM {table} WHERE {column}=?", (old,))  # noqa: S608 - names of our own
+
+    def add_lines(self, sheet: str, rows: Sequence[Judged]) -> None:
+        """Keep further rows of a sheet that is being judged."""
+        with self._database.writing() as connection:
+            _add_lines(connection, sheet, rows)
 
     def mark(self, sheet: str, state: str, cause: str = "") -> None:
         """Keep how far a sheet is."""
@@ -232,6 +237,13 @@ class BulkRecords:
 
 _SELECT = "SELECT id, kind, file, digest, encoding, unused, created_ms, state, cause FROM sheet"
 _IS_READY = f"verdict='{READY}' AND result=''"
+
+
+def _add_lines(connection: Any, sheet: str, rows: Sequence[Judged]) -> None:  # noqa: ANN401 - a connection of apsw
+    connection.executemany(
+        "INSERT INTO line VALUES(?, ?, ?, ?, ?, NULL, NULL, '', NULL, '')",
+        ((sheet, one.line, one.subject, one.verdict, _encode(one.order)) for one in rows),
+    )
 
 
 def _encode(order: Order | None) -> str:

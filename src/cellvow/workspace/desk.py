@@ -24,6 +24,7 @@ from cellvow.workspace.desk_records import DeskRecords, ImportRecord
 from cellvow.workspace.desk_signing import Signer
 from cellvow.workspace.desk_units import Units
 from cellvow.workspace.export_package import Wish, make_package
+from cellvow.workspace.holdings_index import HoldingsIndex
 from cellvow.workspace.inviting import Inviting
 from cellvow.workspace.laboratory import Imported, load_import
 from cellvow.workspace.ledger_writer import LedgerWriter
@@ -83,22 +84,32 @@ class Desk:
     """Everything the desk's pages ask for. Blocks; shared by threads."""
 
     def __init__(
-        self, workspace: Workspace, reader: PassportReader, writer: LedgerWriter, clock: Callable[[], int] = now_ms
+        self,
+        workspace: Workspace,
+        reader: PassportReader,
+        writer: LedgerWriter,
+        clock: Callable[[], int] = now_ms,
+        index: HoldingsIndex | None = None,
     ) -> None:
-        """`reader` opens this workspace's own view; `writer` is the turn at its ledger; `clock` gives milliseconds."""
+        """`reader` opens this workspace's own view; `writer` is the turn at its ledger; `clock` gives milliseconds.
+
+        The index of its units is filled from now on.
+        """
+        self.index = index or HoldingsIndex(workspace.home, workspace.folder)
+        self.index.begin()
         self.workspace = workspace
         self.clock = clock
         self._reader = reader
         self._writer = writer
         self._records = DeskRecords.open(workspace.folder)
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
-        self.handovers = Handovers(workspace, self.write, clock)
-        self.units = Units(workspace, clock)
+        self.handovers = Handovers(workspace, self.write, clock, self.index)
+        self.units = Units(workspace, clock, self.index)
         self.sheets = BulkJobs(workspace, writer.turn, clock, self._publish)
         self.waiting: list[Source] = [
             NoticeWaiting(workspace),
             SecondWaiting(workspace),
-            LedgerWaiting(workspace),
+            LedgerWaiting(workspace, self.index),
             SheetWaiting(self.sheets),
         ]
         """What waits is gathered from these: whoever knows of another kind adds a source."""
@@ -108,6 +119,7 @@ class Desk:
 
     def close(self) -> None:
         """End the jobs and release the file."""
+        self.index.close()
         self.jobs.close()
         self.sheets.close()
         self._records.close()
@@ -176,11 +188,11 @@ class Desk:
         """The proof of a statement about a battery, with every value this organisation knows."""
         return self._reader.bundle(battery, statement, 0, Audience.OWNER)
 
-    def package(self, battery: str, *, opens_values: bool) -> bytes | None:
+    def package(self, battery: str, language: str, *, opens_values: bool) -> bytes | None:
         """The export package with every value this organisation knows, or with none; None for an unknown battery."""
         if self.passport(battery) is None:
             return None
-        return make_package(self._reader, battery, Wish(disclose=None if opens_values else ())).data
+        return make_package(self._reader, battery, Wish(disclose=None if opens_values else (), language=language)).data
 
     @contextmanager
     def write(self) -> Iterator[LedgerSession]:

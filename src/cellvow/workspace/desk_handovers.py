@@ -16,7 +16,8 @@ from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.commands import answer_handover, offer_handover
-from cellvow.workspace.holdings import Holdings, followed_holdings
+from cellvow.workspace.holdings import Holdings
+from cellvow.workspace.holdings_index import HoldingsIndex
 from cellvow.workspace.holdings_pages import MADE, RECEIVED, Wish
 from cellvow.workspace.workspace import Workspace
 
@@ -73,8 +74,11 @@ class Standing:
 class Handovers:
     """Reads the registers and signs offers and answers."""
 
-    def __init__(self, workspace: Workspace, turn: Turn, clock: Callable[[], int]) -> None:
-        """`turn` opens the ledger for one act; `clock` gives milliseconds."""
+    def __init__(
+        self, workspace: Workspace, turn: Turn, clock: Callable[[], int], index: HoldingsIndex | None = None
+    ) -> None:
+        """`turn` opens the ledger for one act; `clock` gives milliseconds; `index` is one that a site shares."""
+        self._index = index or HoldingsIndex(workspace.home, workspace.folder)
         self._workspace = workspace
         self._turn = turn
         self._clock = clock
@@ -82,7 +86,7 @@ class Handovers:
     def standing(self, received_after: str = "", made_after: str = "") -> Standing:
         """What the organisation has and what is open, the offers from the pages asked for."""
         own = self._workspace.organisation
-        with followed_holdings(self._workspace.home(), self._workspace.folder) as (store, holdings):
+        with self._index.opened() as (store, holdings):
             page = holdings.units(own, Wish(), "", self._clock(), HOLDINGS_SHOWN)
             received, more_received = _offers(store, holdings, own, RECEIVED, received_after)
             made, more_made = _offers(store, holdings, own, MADE, made_after)

@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from cellvow.core.contracts.battery import ModelRecord, model_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.register import REGISTERS
-from cellvow.workspace.holdings import followed_holdings
+from cellvow.workspace.holdings_index import HoldingsIndex
 from cellvow.workspace.holdings_pages import PAGE_UNITS, Page, Unit, Wish
 from cellvow.workspace.sheet import encode_row
 from cellvow.workspace.workspace import Workspace
@@ -27,14 +27,15 @@ class UnitsPage:
 class Units:
     """Reads the index of holdings for one organisation. Blocks; shared by threads."""
 
-    def __init__(self, workspace: Workspace, clock: Callable[[], int]) -> None:
-        """`clock` gives milliseconds."""
+    def __init__(self, workspace: Workspace, clock: Callable[[], int], index: HoldingsIndex | None = None) -> None:
+        """`clock` gives milliseconds; `index` is one that a site shares."""
         self._workspace = workspace
         self._clock = clock
+        self._index = index or HoldingsIndex(workspace.home, workspace.folder)
 
     def page(self, wish: Wish, after: str, limit: int = PAGE_UNITS) -> UnitsPage:
         """One page of the units that are wanted, above a battery."""
-        with followed_holdings(self._workspace.home(), self._workspace.folder) as (store, holdings):
+        with self._index.opened() as (store, holdings):
             page = holdings.units(self._workspace.organisation, wish, after, self._clock(), limit)
             values = {one: store.get(model_key(one)) for one in dict.fromkeys(unit.model for unit in page.units)}
         models = {one: decode_record(ModelRecord, value).model for one, value in values.items() if value is not None}
@@ -44,13 +45,17 @@ class Units:
         """All units that are wanted, in order, however many; each page as the ledger stands when it is read."""
         after: str | None = ""
         while after is not None:
-            with followed_holdings(self._workspace.home(), self._workspace.folder) as (_, holdings):
+            with self._index.opened() as (_, holdings):
                 page = holdings.units(self._workspace.organisation, wish, after, self._clock(), SHEET_PAGE)
             yield from page.units
             after = page.after
 
     def sheet(self, wish: Wish) -> Iterator[bytes]:
-        """All units that are wanted as CSV, row by row."""
+        """All units that are wanted as CSV, row by row; raises `IndexUnready` before the first."""
+        self._index.require_filled()
+        return self._rows(wish)
+
+    def _rows(self, wish: Wish) -> Iterator[bytes]:
         yield encode_row(UNIT_COLUMNS)
         for unit in self.every(wish):
             yield encode_row(unit_row(unit))

@@ -13,6 +13,7 @@ from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import VerificationError
 from cellvow.verify import Verified, parse_bundle
 from cellvow.verify.standing import attestation_in
+from cellvow.workspace.export_words import LANGUAGES, load_words
 
 FORMAT = "cellvow-export/1"
 CERTIFICATE, VERDICT, UN38_3, STATE_OF_CHARGE = "certificate", "verdict", "un38_3", "state_of_charge"
@@ -21,18 +22,8 @@ PAPERS = (CERTIFICATE, VERDICT, UN38_3, STATE_OF_CHARGE)
 UN38_3_STANDARD = "UN 38.3"
 """Name of the standard by which an attestation is known as a reference to a transport test; its edition is data."""
 STATE_OF_CHARGE_QUANTITY = "state_of_charge"
-SUPPLIED_BY = {
-    CERTIFICATE: "an accredited laboratory can supply it with: cellvow attest BATTERY --from NUMBER --certificate ...",
-    VERDICT: "the exporter or the importer can supply it with: cellvow verdict BATTERY --policy NAME --record REF",
-    UN38_3: (
-        "the maker or a laboratory can supply it with: cellvow attest BATTERY --document test_summary=FILE "
-        "--standard 'UN 38.3:EDITION' --reference SUMMARY-NUMBER"
-    ),
-    STATE_OF_CHARGE: (
-        "whoever prepares the transport can supply it with: cellvow attest BATTERY --declare state_of_charge=PERMILLE "
-        "--predicate 'state_of_charge<=PERMILLE', as the consignor's rule asks"
-    ),
-}
+_INDEX_LANGUAGE = LANGUAGES[0]
+"""The index is for programs: its words are the same whatever language the page is in."""
 _IN_FORCE = "in force"
 _DAY_MS = 86_400_000
 _REGISTER_FILE, _OFFER_FILE = "register_", "offer_"
@@ -72,8 +63,11 @@ def paper_file(paper: str) -> str:
     return f"{paper}.cvb"
 
 
-def derive_index(components: Iterable[Component]) -> dict[str, Json]:
-    """The index of these bundles; raises `VerificationError` where they do not belong together."""
+def derive_index(components: Iterable[Component], language: str) -> dict[str, Json]:
+    """The index of these bundles, for a package in one of `LANGUAGES`.
+
+    Raises `VerificationError` where they do not belong together.
+    """
     ordered = sorted(components, key=lambda one: one.file)
     _require(bool(ordered), "it holds no bundle")
     _require_one_moment(ordered)
@@ -89,6 +83,7 @@ def derive_index(components: Iterable[Component]) -> dict[str, Json]:
         "battery": battery,
         "disputes": _disputes(records, battery),
         "format": FORMAT,
+        "language": language,
         "ledger": {"chain_id": first.chain_id, "genesis": genesis_digest(parse_bundle(ordered[0].data).genesis).hex()},
         "missing": [_missing(paper, papers) for paper in PAPERS if not _is_there(paper, papers)],
         "papers": list(papers),
@@ -257,7 +252,7 @@ def _missing(paper: str, papers: list[dict[str, Json]]) -> dict[str, Json]:
     why = "missing"
     if held is not None:
         why = f"not to be relied on: {'suspect' if held['suspect'] else held['standing']}"
-    return {"paper": paper, "remedy": SUPPLIED_BY[paper], "why": why}
+    return {"paper": paper, "remedy": load_words(_INDEX_LANGUAGE).text(f"remedy.{paper}"), "why": why}
 
 
 def _unit(records: Mapping[str, Json], battery: str) -> dict[str, Json]:

@@ -39,7 +39,8 @@ from cellvow.workspace.export_index import (
     paper_file,
     register_file,
 )
-from cellvow.workspace.export_sheet import README, draw_sheet
+from cellvow.workspace.export_sheet import draw_sheet
+from cellvow.workspace.export_words import LANGUAGES, load_words
 from cellvow.workspace.passports import Opened, PassportReader
 from cellvow.workspace.sharing import BUNDLE_SUFFIX, attestation_in
 
@@ -52,11 +53,13 @@ Named = tuple[str, str]
 class Wish:
     """What an exporter wants in his package: papers by name (else the newest that holds), and the values to open.
 
-    `disclose` names quantities; None stands for every value that is known.
+    `disclose` names quantities; None stands for every value that is known. `language` is that of the texts beside the
+    proofs.
     """
 
     named: Mapping[str, Named] = field(default_factory=dict)
     disclose: Sequence[str] | None = ()
+    language: str = LANGUAGES[0]
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,7 +89,7 @@ def make_package(source: PassportReader, battery: str, wish: Wish, who: Audience
         if opened is None:
             raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
         bundles = {**_registers(opened, battery), **_papers(opened, source, wish)}
-    package = derive_package(bundles, source.home.trust, is_valid)
+    package = derive_package(bundles, source.home.trust, is_valid, wish.language)
     _require_opened(package, wish)
     return package
 
@@ -99,7 +102,7 @@ def verify_package(data: bytes, trust: Trust | None, check: SignatureCheck) -> P
     try:
         members = parse_archive(data)
         bundles = {name: content for name, content in members.items() if name.endswith(BUNDLE_SUFFIX)}
-        package = derive_package(bundles, trust, check)
+        package = derive_package(bundles, trust, check, _language_of(members))
     except Malformed as error:
         raise VerificationError(str(error)) from error
     if package.data != data:
@@ -109,15 +112,21 @@ def verify_package(data: bytes, trust: Trust | None, check: SignatureCheck) -> P
     return package
 
 
-def derive_package(bundles: Mapping[str, bytes], trust: Trust | None, check: SignatureCheck) -> Package:
-    """The package of these bundles, each verified; raises `VerificationError` naming the file that does not hold."""
+def derive_package(
+    bundles: Mapping[str, bytes], trust: Trust | None, check: SignatureCheck, language: str = LANGUAGES[0]
+) -> Package:
+    """The package of these bundles in a language, each verified.
+
+    Raises `VerificationError` naming the file that does not hold.
+    """
     verified = {name: _verify(name, data, trust, check) for name, data in sorted(bundles.items())}
-    index = derive_index([Component(name, bundles[name], verified[name]) for name in verified])
+    index = derive_index([Component(name, bundles[name], verified[name]) for name in verified], language)
+    words = load_words(language)
     members = {
         **bundles,
         INDEX: encode_document(index),
-        README_FILE: README.encode("ascii"),
-        SHEET: draw_sheet(index).encode("utf-8"),
+        README_FILE: words.readme.encode("utf-8"),
+        SHEET: draw_sheet(index, words).encode("utf-8"),
     }
     return Package(encode_archive(members), index, verified)
 
@@ -125,9 +134,7 @@ def derive_package(bundles: Mapping[str, bytes], trust: Trust | None, check: Sig
 def read_index(data: bytes) -> tuple[dict[str, Json], dict[str, bytes]]:
     """What a package says of itself, and its members; nothing is checked but its form. Raises `Malformed`."""
     members = parse_archive(data)
-    if INDEX not in members:
-        raise Malformed("an export package: it has no index")
-    return parse_object(members[INDEX], bytes_max=MEMBER_BYTES_MAX), members
+    return _parse_index(members), members
 
 
 def unpack(package: Package, folder: Path) -> list[Path]:
@@ -141,6 +148,23 @@ def unpack(package: Package, folder: Path) -> list[Path]:
         (folder / name).write_bytes(content)
         paths.append(folder / name)
     return paths
+
+
+def _language_of(members: Mapping[str, bytes]) -> str:
+    """The language that a package says it is in; whether its texts are those of this language the comparison shows."""
+    language = _parse_index(members).get("language")
+    if not isinstance(language, str) or language not in LANGUAGES:
+        raise VerificationError(f"{INDEX}: names none of the languages {', '.join(LANGUAGES)}")
+    return language
+
+
+def _parse_index(members: Mapping[str, bytes]) -> dict[str, Json]:
+    if INDEX not in members:
+        raise Malformed("an export package: it has no index")
+    try:
+        return parse_object(members[INDEX], bytes_max=MEMBER_BYTES_MAX)
+    except Malformed as error:
+        raise Malformed(f"{INDEX}: {error}") from error
 
 
 def _verify(name: str, data: bytes, trust: Trust | None, check: SignatureCheck) -> Verified:

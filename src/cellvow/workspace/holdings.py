@@ -4,7 +4,7 @@ It follows the blocks: of every unit that a new message concerns, the records ar
 dropped and rebuilt from the ledger, also from one that began with a snapshot. Pages go by keyset and never by offset.
 """
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing, contextmanager
 from itertools import islice
 from pathlib import Path
@@ -62,6 +62,8 @@ CREATE TABLE involved(organisation TEXT NOT NULL, opener TEXT NOT NULL, referenc
     PRIMARY KEY(organisation, opener, reference)) WITHOUT ROWID;
 CREATE TABLE followed(genesis BLOB NOT NULL, height INTEGER NOT NULL, filled TEXT);
 """
+Progress = Callable[[int, int], None]
+"""(units or blocks taken in, in all)."""
 _PARTS = ("arbiter", "respondent", "opener")
 
 
@@ -85,8 +87,11 @@ class Holdings(Pages):
         """The last block taken in."""
         return self._followed()[0]
 
-    def follow(self, store: LedgerStore) -> None:
-        """Take in what is new since the last call; where the ledger has gone back to a backup, begin anew."""
+    def follow(self, store: LedgerStore, progress: Progress = lambda _done, _total: None) -> None:
+        """Take in what is new since the last call; where the ledger has gone back to a backup, begin anew.
+
+        `progress` is called after each step, with nothing locked: what it raises ends this, and is gone on from later.
+        """
         height, _ = self._followed()
         if height > _newest_height(store):
             self._begin_anew(None)
@@ -98,10 +103,19 @@ class Holdings(Pages):
                     self._fill(store, height, filled)
                 else:
                     self._take_blocks(store, height)
+            progress(*self._progress(store))
 
     def _is_current(self, store: LedgerStore) -> bool:
         height, filled = self._followed()
         return filled is None and height >= _newest_height(store)
+
+    def _progress(self, store: LedgerStore) -> tuple[int, int]:
+        """How many of all units were taken in, or of all blocks."""
+        height, filled = self._followed()
+        if filled is None:
+            return height, _newest_height(store)
+        row: tuple[int] = self._connection.execute("SELECT count(*) FROM unit").fetchone() or (0,)
+        return row[0], store.count_records(_UNIT_PREFIX)
 
     def _fill(self, store: LedgerStore, height: int, filled: str) -> None:
         """The next units of a ledger as it stands; what changes while this goes on is followed afterwards."""
@@ -208,15 +222,18 @@ class Holdings(Pages):
 
 
 @contextmanager
-def followed_holdings(home: NodeHome, folder: Path) -> Iterator[tuple[LedgerStore, Holdings]]:
+def followed_holdings(
+    home: NodeHome, folder: Path, progress: Progress = lambda _done, _total: None
+) -> Iterator[tuple[LedgerStore, Holdings]]:
     """A reading connection to the ledger, and the index in `folder` brought up to its head; a damaged one is made anew.
 
-    Raises `OperationalError` where it cannot be written, or is written by somebody else for too long.
+    `progress` is called as by `Holdings.follow`. Raises `OperationalError` where the index cannot be written, or is
+    written by somebody else for too long.
     """
     path = folder / HOLDINGS_FILE
     with closing(home.open_reader()) as store:
         try:
-            with closing(_open_followed(path, home.trust.genesis, store)) as holdings:
+            with closing(_open_followed(path, home.trust.genesis, store, progress)) as holdings:
                 yield store, holdings
         except apsw.BusyError as error:
             raise OperationalError("the index of units is being made: try again in a minute") from error
@@ -224,20 +241,20 @@ def followed_holdings(home: NodeHome, folder: Path) -> Iterator[tuple[LedgerStor
             raise OperationalError(f"the index {path} cannot be read ({error}): delete it, it is rebuilt") from error
 
 
-def _open_followed(path: Path, genesis: bytes, store: LedgerStore) -> Holdings:
+def _open_followed(path: Path, genesis: bytes, store: LedgerStore, progress: Progress) -> Holdings:
     try:
-        return _try_followed(path, genesis, store)
+        return _try_followed(path, genesis, store, progress)
     except (apsw.NotADBError, apsw.CorruptError):
         # Whoever still reads the damaged file does so under its old name until he is through.
         for ending in ("", "-wal", "-shm"):
             path.with_name(f"{path.name}{ending}").unlink(missing_ok=True)
-        return _try_followed(path, genesis, store)
+        return _try_followed(path, genesis, store, progress)
 
 
-def _try_followed(path: Path, genesis: bytes, store: LedgerStore) -> Holdings:
+def _try_followed(path: Path, genesis: bytes, store: LedgerStore, progress: Progress) -> Holdings:
     holdings = Holdings.open(path, genesis)
     try:
-        holdings.follow(store)
+        holdings.follow(store, progress)
     except BaseException:
         holdings.close()
         raise

@@ -1,7 +1,7 @@
 """Passports from a ledger on disk: as a stranger, a purchaser or the workspace's organisation sees them."""
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from dataclasses import dataclass, replace
 
 from cellvow.core.contracts.acceptance import RecordVerdict
@@ -12,13 +12,14 @@ from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.checkpoint import parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.primitives.encoding import parse_object
-from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.primitives.errors import OperationalError, fail
 from cellvow.core.primitives.identifier import BatteryId, derive_model_id, parse_battery_id
 from cellvow.core.primitives.signature import is_valid
 from cellvow.node.home import NodeHome
 from cellvow.node.records import StoredState
 from cellvow.node.store import LedgerStore
 from cellvow.passport.access import may_take_bundle, sees_values
+from cellvow.passport.claimed import Claimed, derive_claimed
 from cellvow.passport.derivation import derive_passport
 from cellvow.passport.recorded import Ledger, Recorded
 from cellvow.passport.sources import list_sources
@@ -113,6 +114,19 @@ class PassportReader:
         places = ((one, (one.statement, one.index)) for one in recorded)
         proofs = frozenset(place for one, place in places if place in named and may_take_bundle(one.message, reader))
         return Viewed(passport, proofs)
+
+    def claimed(self, battery: str) -> Claimed | None:
+        """Who claims a number that nobody has registered; None where it is registered, or nobody claims it now."""
+        identifier = parse_battery_id(battery)
+        with closing(self.home.open_reader()) as store:
+
+            def height_of(statement: str) -> int:
+                found = store.statement_of_digest(bytes.fromhex(statement))
+                return (
+                    fail(f"a claim names statement {statement}, which is not there") if found is None else found.height
+                )
+
+            return derive_claimed(store.get, height_of, identifier, now_ms())
 
     def recorded(self, battery: str) -> list[Recorded]:
         """The accepted messages about a battery and its model, in the order of the log, with who signed each."""

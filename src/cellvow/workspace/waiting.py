@@ -12,10 +12,10 @@ from cellvow.core.contracts.takeover import TakeoverRecord, derive_takeover_stat
 from cellvow.core.primitives.identifier import BATTERY_PATTERN
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.bulk_jobs import BulkJobs
-from cellvow.workspace.bulk_records import RUNNING, STOPPED
+from cellvow.workspace.bulk_records import JUDGING, RUNNING, STOPPED
 from cellvow.workspace.countersigning import waiting as list_held_messages
 from cellvow.workspace.desk_handovers import find_name
-from cellvow.workspace.holdings import followed_holdings
+from cellvow.workspace.holdings_index import HoldingsIndex
 from cellvow.workspace.holdings_pages import RECEIVED
 from cellvow.workspace.workspace import Workspace
 
@@ -72,13 +72,15 @@ def gather(sources: Iterable[Source], now_ms: int) -> WaitingList:
 class LedgerWaiting:
     """What waits by the ledger's records: offers received, and open disputes with a part in them."""
 
-    def __init__(self, workspace: Workspace) -> None:
+    def __init__(self, workspace: Workspace, index: HoldingsIndex | None = None) -> None:
+        """`index` is one that a site shares."""
         self._workspace = workspace
+        self._index = index or HoldingsIndex(workspace.home, workspace.folder)
 
     def __call__(self, now_ms: int) -> list[Waiting]:
         """As of a moment."""
         own = self._workspace.organisation
-        with followed_holdings(self._workspace.home(), self._workspace.folder) as (store, holdings):
+        with self._index.opened() as (store, holdings):
             offers = holdings.offers(own, RECEIVED, "", SHOWN_A_KIND + 1)
             disputes = holdings.disputes(own, now_ms, SHOWN_A_KIND + 1)
             waiting = [Waiting("offer", one.battery, find_name(store, one.offerer).name) for one in offers]
@@ -149,12 +151,12 @@ class NoticeWaiting:
 
 
 class SheetWaiting:
-    """What waits by the workspace's own file: sheets that are under way, or stopped before their end."""
+    """What waits by the workspace's own file: sheets that are judged or under way, or stopped before their end."""
 
     def __init__(self, jobs: BulkJobs) -> None:
         self._jobs = jobs
 
     def __call__(self, _now_ms: int) -> list[Waiting]:
         """The newest first."""
-        begun = [one for one in self._jobs.sheets(SHEETS_READ) if one.state in (RUNNING, STOPPED)]
+        begun = [one for one in self._jobs.sheets(SHEETS_READ) if one.state in (JUDGING, RUNNING, STOPPED)]
         return [Waiting("sheet", names={"file": one.file}, number=one.sheet) for one in begun]

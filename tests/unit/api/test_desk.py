@@ -250,6 +250,10 @@ def test_the_paper_leads_to_the_export_package(site: DeskSite, number: str) -> N
         package = verify_package(answer.content, site.desk.workspace.home().trust, is_valid)
         opened.append(any(verified.disclosures for verified in package.verified.values()))
     assert [False, True] == opened
+    german = site.get(f"{signed.headers['location']}?lang=de")
+    assert f"{PACKAGE}?lang=de" in Page(german.text).addresses
+    package = verify_package(site.get(f"{PACKAGE}?lang=de").content, None, is_valid)
+    assert "de" == package.index["language"], "in the language of the page that leads to it"
 
 
 def test_threat_a_signature_is_sent_twice(site: DeskSite, number: str) -> None:

@@ -18,6 +18,7 @@ from cellvow.api.passports import PAGE_LENGTH, PassportPages
 from cellvow.api.problems import SECURITY_HEADERS
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, OperationalError, VerificationError
 from cellvow.core.primitives.identifier import BatteryId
+from cellvow.passport.claimed import Claimed
 from cellvow.passport.short_code import derive_short_code, write_short_code
 from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Audience, Passport, Reader
@@ -67,6 +68,7 @@ class Shelf:
     failure: Exception | None = None
     public: Passport = STRANGER
     shared_code: str = ""
+    claims: dict[str, Claimed] = field(default_factory=dict)
     asked: list[Audience] = field(default_factory=list)
 
     def batteries(self, after: str, limit: int) -> Sequence[BatteryId]:
@@ -79,6 +81,10 @@ class Shelf:
         """Those with the code, or with the one that `shared_code` gives to all."""
         found = [one for one in self.batteries("", limit) if code in (derive_short_code(one), self.shared_code)]
         return found[:limit]
+
+    def claimed(self, battery: str) -> Claimed | None:
+        """What a test says is claimed."""
+        return self.claims.get(battery)
 
     def view(self, battery: str, who: Reader) -> Viewed | None:
         """The sample for the reader; a stranger may take no statement for members."""

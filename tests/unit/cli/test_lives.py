@@ -161,3 +161,16 @@ def test_what_is_no_share_is_refused(text: str) -> None:
     """With how to write one."""
     with pytest.raises(WrongUsage, match="write BATTERY=G"):
         parse_share(text)
+
+
+@pytest.mark.slow
+def test_a_number_that_is_claimed_is_told_with_whose_word_it_is(chain: Deciding) -> None:
+    """Unknown either way: a claim registers nothing. A number that nobody claims names nobody."""
+    claimed, other = f"{PACK[:-1]}7", f"{PACK[:-1]}8"
+    assert 3 == chain.run("battery", "new", claimed, *BIRTH, who="reuse").exit_code
+    answers = [chain.run("passport", one, "--json", who="maker") for one in (claimed, other)]
+    told = [json.loads(one.stdout) for one in answers]
+
+    assert [3, 3] == [one.exit_code for one in answers]
+    assert "reuse/CLAIM-1" in told[0]["reason"]
+    assert "CLAIM" not in told[1]["reason"]

@@ -18,6 +18,7 @@ from cellvow.passport.access import (
     seen_registers,
     sees_document,
     sees_facility,
+    sees_gradings_of_relatives,
     sees_life,
     sees_parties,
     sees_use,
@@ -42,6 +43,7 @@ def test_a_purchaser_sees_what_he_was_granted_and_no_more(reader: Reader) -> Non
     assert (REGISTERS if has_history else (RESPONSIBILITY,)) == seen_registers(reader)
     assert not sees_facility(reader)
     assert sees_use(reader) is has_history
+    assert not sees_gradings_of_relatives(reader)
     assert sees_parties(reader) is has_history
     assert sees_voiding(reader, "repaired") is has_history
     assert sees_document(reader, ("recycler", "workshop")) is has_history
@@ -57,6 +59,8 @@ def test_a_scope_makes_no_stranger_a_purchaser(scope: frozenset[Scope]) -> None:
     assert not sees_life(stranger)
     assert (RESPONSIBILITY,) == seen_registers(stranger)
     assert not sees_use(stranger)
+    assert not sees_gradings_of_relatives(stranger)
+    assert sees_gradings_of_relatives(owner)
     assert not sees_parties(stranger)
     assert not sees_document(stranger, ("workshop",))
     assert sees_use(owner)

@@ -153,16 +153,26 @@ def test_a_second_life_is_told_of_both_its_ends() -> None:
     graded = replace(OWNER, life=(*OWNER.life, RECYCLED.life[1]))
 
     for passport in (SUCCEEDED, as_stranger(SUCCEEDED)):
-        assert "It has become another battery: Secondlife (invented) began its second life" in said_at(
-            "stored", passport
-        )
+        assert "It has become STORE-0001: Secondlife (invented) began its second life" in said_at("stored", passport)
         assert BEGUN_BY == answer_of("stored", passport).source
     assert "It lives a second life (repurposed), begun by Secondlife (invented)." in said_at("stored", living)
     assert "Its second life, begun by Secondlife (invented), is over." in said_at("stored", RECYCLED)
-    assert "graded it for a second use" in said_at("stored", living)
+    assert "Secondlife (invented) graded it. Grade B no longer holds: void by what" in said_at("stored", living)
     assert "graded it" not in said_at("stored", as_stranger(living))
     assert "Secondlife (invented) graded it for a second use." == said_at("stored", graded)
     assert "No second life is recorded for this battery." == said_at("stored", OWNER)
+
+
+def test_what_it_became_is_named_with_its_grade() -> None:
+    """The grade for those who may know it; of many units as many as the view holds, and how many there are."""
+    grade = "STORE-0001: Grade B for a second use; allowed in grid storage, home storage."
+    assert grade in said_at("stored", SUCCEEDED)
+    assert "Grade" not in said_at("stored", as_stranger(SUCCEEDED))
+    one = SUCCEEDED.relatives.successors[0]
+    two = (one, replace(one, battery=f"{one.battery[:-1]}2", grading=None))
+    many = replace(SUCCEEDED, relatives=replace(SUCCEEDED.relatives, successors=two, successors_all=9))
+
+    assert "It has become 9 batteries (STORE-0001, STORE-0002, …): " in said_at("stored", many)
 
 
 def test_of_waste_a_stranger_is_not_told_whether_it_had_a_second_life() -> None:
