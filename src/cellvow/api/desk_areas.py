@@ -5,6 +5,8 @@ from collections.abc import Callable
 from cellvow.api.access import Access
 from cellvow.api.application import Area
 from cellvow.api.desk import DeskPages
+from cellvow.api.desk_acts import ActPages
+from cellvow.api.desk_disputes import DisputePages
 from cellvow.api.desk_door import Door
 from cellvow.api.desk_exchange import ExchangePages
 from cellvow.api.desk_invitations import InvitationPages
@@ -25,6 +27,8 @@ def desk_areas(desk: Desk, access: Access, clock: Callable[[], int], origin: str
         DeskPages(desk, door),
         PaperPages(desk, door, origin),
         ExchangePages(desk.exchange, desk.handovers, door, clock, origin),
+        DisputePages(desk.disputes, desk.seconds, desk.handovers.members, door),
+        ActPages(desk.acts, door),
         UnitPages(desk.units, door),
         SheetPages(desk.sheets, door),
         InvitationPages(desk.inviting, door, clock, origin),

@@ -6,6 +6,7 @@ and the arbiter check it against the ledger's file: so all read the same words, 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,6 +47,7 @@ from cellvow.workspace.commands import submit_message
 from cellvow.workspace.workspace import Workspace
 
 KIND = "dispute"
+_COMMITMENT = re.compile(r"[0-9a-f]{64}\Z")
 STATEMENTS_BYTES_MAX = 8_000_000
 """A file of statements as one side hands it to the other."""
 Opened = Mapping[str, Mapping[str, Json]]
@@ -226,14 +228,21 @@ def open_file(workspace: Workspace | None, view: DisputeView, handed: Sequence[P
     Raises `VerificationError` where a file holds other words than were committed to, `Malformed` where it is none.
     """
     commitments = commitments_of(view)
-    opened: dict[str, Mapping[str, Json]] = {}
-    for disclosure, commitment in _own(workspace, commitments) if workspace is not None else ():
-        opened[commitment] = verify_disclosure(disclosure, Digest(bytes.fromhex(commitment)))
+    opened = {} if workspace is None else open_own(workspace, commitments)
     for path in handed:
         for commitment, disclosure in _read_statements(path).items():
             if commitment in commitments:
                 opened[commitment] = verify_disclosure(disclosure, Digest(bytes.fromhex(commitment)))
     return DisputeFile(view, opened)
+
+
+def open_own(workspace: Workspace, texts: Sequence[str]) -> dict[str, Mapping[str, Json]]:
+    """What stands behind commitments, of those texts that are commitments of this vault's."""
+    named = [one for one in texts if _COMMITMENT.match(one)]
+    return {
+        commitment: verify_disclosure(disclosure, Digest(bytes.fromhex(commitment)))
+        for disclosure, commitment in _own(workspace, named)
+    }
 
 
 def export_statements(workspace: Workspace, view: DisputeView, path: Path) -> int:

@@ -176,7 +176,8 @@ class Pages:
             beyond = start[1:] if band == start[0] else _FIRST
             query = (
                 "SELECT opener, reference, battery, topic, opened_ms, part FROM party "
-                "WHERE organisation=? AND is_open=? AND opened_ms BETWEEN ? AND ? AND (opened_ms, opener, reference) < (?, ?, ?) "
+                "WHERE organisation=? AND is_open=? AND opened_ms BETWEEN ? AND ? "
+                "AND (opened_ms, opener, reference) < (?, ?, ?) "
                 "ORDER BY opened_ms DESC, opener DESC, reference DESC LIMIT ?"
             )
             values = (organisation, is_open, least, most, *beyond, limit - len(found))
@@ -237,7 +238,7 @@ class Pages:
 
 
 def _seen(rows: list[tuple[Any, ...]], band: str) -> list[PartySeen]:
-    return [PartySeen(*row, band=band) for row in rows]
+    return [PartySeen(*(*row, band)) for row in rows]
 
 
 def _parse_cursor(after: str) -> tuple[str, int, str, str]:
