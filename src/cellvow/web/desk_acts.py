@@ -9,7 +9,7 @@ from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.rejection import RULES
 from cellvow.core.primitives.encoding import Json
 from cellvow.web.desk_pages import DESK
-from cellvow.web.message_words import MessageTeller, Told
+from cellvow.web.message_words import MessageTeller, Told, tell_lines
 from cellvow.web.wording import Wording
 from cellvow.workspace.desk_acts import ActSeen
 from cellvow.workspace.desk_disputes import DisputeSeen, UnitSeen
@@ -52,8 +52,13 @@ def outcome_of(rehearsal: Rehearsal) -> str:
 
 def act_context(seen: ActSeen, language: str) -> dict[str, object]:
     """What the page of an act shows."""
-    teller = MessageTeller(Wording(language), seen.names, {})
-    context: dict[str, object] = {"act": seen, "teller": teller, "place": place_of(seen.draft.composed)}
+    teller = MessageTeller(Wording(language), seen.names, seen.opened)
+    context: dict[str, object] = {
+        "act": seen,
+        "teller": teller,
+        "lines": tell_lines,
+        "place": place_of(seen.draft.composed),
+    }
     if seen.rehearsal is not None:
         moving = any(one.kind in REGISTERS for one in seen.rehearsal.changes)
         context |= {"outcome": outcome_of(seen.rehearsal), "moves_a_register": moving}
@@ -75,7 +80,7 @@ def dispute_context(seen: DisputeSeen, members: list[Member], language: str) -> 
     """What the page of a dispute shows; `fit` are those who can be named as arbiter."""
     parties = (seen.view.opener, seen.view.respondent)
     fit = [one for one in members if one.organisation not in parties]
-    return {"seen": seen, "fit": fit, "name_of": naming(seen.names, language)}
+    return {"seen": seen, "fit": fit, "lines": tell_lines, "name_of": naming(seen.names, language)}
 
 
 def unit_context(seen: UnitSeen, members: list[Member], language: str) -> dict[str, object]:

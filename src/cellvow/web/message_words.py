@@ -105,7 +105,8 @@ class MessageTeller:
         commitment = value.get("commitment")
         if isinstance(commitment, str):
             rest = {key: one for key, one in value.items() if key != "commitment"}
-            return Told(label, within=(*self.tell(rest, name), *self._committed(commitment)))
+            told = (*self.tell(rest, name), *self._committed(commitment))
+            return Told(label, told[0].value) if len(told) == 1 else Told(label, within=told)
         if "type" in value:
             return Told(label, self.title(value), self.tell(value))
         return Told(label, within=self.tell(value, name))
@@ -152,11 +153,18 @@ class MessageTeller:
             return self.organisation(value)
         if re.match(BATTERY_PATTERN, value):
             return Markup('<a href="/{}">{}</a>').format(value, value[21:])
+        if name == "text":
+            return tell_lines(value)
         if name.endswith(_DAYS):
             return self.wording.written_day(value)
         if re.fullmatch(r"[0-9a-f]{32,}", value):
             return Markup("<code>{}</code>").format(value)
         return isolate_foreign(value)
+
+
+def tell_lines(text: str) -> Markup:
+    """Somebody's own words, line by line."""
+    return Markup("<br>").join(isolate_foreign(line) for line in text.split("\n"))
 
 
 def _place(number: int) -> Markup:

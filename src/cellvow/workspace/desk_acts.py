@@ -20,7 +20,7 @@ from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.commands import submit_batch, submit_message
 from cellvow.workspace.desk_handovers import Turn
-from cellvow.workspace.disputes import commit_all
+from cellvow.workspace.disputes import Opened, commit_all, open_own
 from cellvow.workspace.drafts import (
     CLAIMED,
     DONE,
@@ -54,7 +54,7 @@ class Signer:
 class ActSeen:
     """A draft with what would become of it now; `seen` stands for all of that, and the second click must bring it back.
 
-    `names` are the organisations in it and what they are called.
+    `names` are the organisations in it and what they are called, `opened` what its commitments are to.
     """
 
     draft: Draft
@@ -64,6 +64,7 @@ class ActSeen:
     organisation: str
     messages: tuple[dict[str, Json], ...]
     names: Mapping[str, str]
+    opened: Opened
 
 
 class Acts:
@@ -113,10 +114,12 @@ class Acts:
             rehearsal = self._rehearse(store, draft) if draft.state == OPEN else None
             documents = tuple(parse_object(encode_message(one)) for one in draft.messages)
             changes = () if rehearsal is None else rehearsal.changes
-            leaves = (*leaves_of(documents), *(word for one in changes for word in (one.before, one.after)))
+            own = self._workspace.organisation
+            leaves = (own, *leaves_of(documents), *(word for one in changes for word in (one.before, one.after)))
             names = find_names(store, leaves)
         seen = "" if rehearsal is None else _fingerprint(draft, rehearsal)
-        return ActSeen(draft, rehearsal, seen, self.signer, self._workspace.organisation, documents, names)
+        opened = open_own(self._workspace, leaves_of(documents))
+        return ActSeen(draft, rehearsal, seen, self.signer, own, documents, names, opened)
 
     def confirm(self, owner: str, number: str, seen: str) -> bool:
         """Sign a draft, once, if what would become of it is what was shown; whether it was signed, now or before.

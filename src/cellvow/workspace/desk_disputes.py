@@ -28,6 +28,7 @@ from cellvow.workspace.disputes import (
     encode_disclosures,
     encode_statements,
     open_file,
+    open_own,
     parse_statements,
 )
 from cellvow.workspace.holdings import followed_holdings
@@ -97,6 +98,7 @@ class UnitSeen:
     registers: tuple[Standing, ...]
     disputes: tuple[DisputeView, ...]
     takeover: TakeoverView | None
+    opened: Opened
     may: tuple[str, ...]
     names: Mapping[str, str]
 
@@ -188,6 +190,7 @@ class DeskDisputes:
             registers=registers,
             disputes=disputes,
             takeover=takeover,
+            opened={} if takeover is None else open_own(self._workspace, takeover.evidence),
             may=may,
             names=names,
         )

@@ -74,7 +74,7 @@ class Seconds:
                     waiting=tuple(held),
                     signer=Signer(self._workspace.settings.key, key.kid.hex()),
                     first_name=called.get(held[0].first_kid, ""),
-                    names=find_names(store, leaves_of([one.order for one in held])),
+                    names=find_names(store, (held[0].organisation, *leaves_of([one.order for one in held]))),
                     opened=open_own(self._workspace, leaves_of([one.order for one in held])),
                 )
                 for statement, held in found.items()

@@ -167,9 +167,9 @@ def _dispute_changes(before: DisputeRecord | None, after: DisputeRecord) -> Iter
     name = f"{after.organisation}/{after.reference}"
     yield from _differing("dispute", name, "" if before is None else before.state, after.state)
     if before is None:
-        yield from (Change("still", after.battery, register) for register in after.holds)
+        yield from (Change("still", after.battery, after=register) for register in after.holds)
     elif after.state != before.state:
-        yield from (Change("moving", after.battery, register) for register in after.holds)
+        yield from (Change("moving", after.battery, after=register) for register in after.holds)
 
 
 def _differing(kind: str, about: str, before: str, after: str) -> Iterable[Change]:
