@@ -68,10 +68,11 @@ class DeskWorld:
     writer: LedgerWriter | None = None
 
     @classmethod
-    def found(cls, folder: Path, ruleset: int = 1) -> DeskWorld:
-        """Members, keys, a model and a battery of it."""
+    def found(cls, folder: Path, ruleset: int = 1, authority: str = "") -> DeskWorld:
+        """Members, keys, a model and a battery of it; `authority` is the member that is one besides."""
         accreditation = Accreditation(STANDARD, "1", COVERED, _FAR_MS)
         roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer"]}
+        roles[authority or "lab"] += ["authority"] * bool(authority)
         spaces = {
             name: Workspace.create(folder / name, name, MEMBERS[name], roles[name], [accreditation] * (name == "lab"))
             for name in sorted(roles)
