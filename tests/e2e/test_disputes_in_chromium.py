@@ -9,9 +9,10 @@ import pytest
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.workspace import commands
 from cellvow.workspace.countersigning import set_rule
+from cellvow.workspace.drafts import Attached
 from tests.e2e.chromium import DESKTOP, PHONE, Scheme, launched, opened, served, sideways, violations, visit_by_keyboard
-from tests.unit.desk_acting import order, sign
 from tests.unit.desk_world import BATTERY, TOKEN, DeskSite, DeskWorld
+from tests.unit.workspace.test_desk_acts import act
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -34,12 +35,11 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
         commands.offer_handover(session, maker.workspace, BATTERY, "buyer", ["custody"])
     with buyer.write() as session:
         commands.answer_handover(session, buyer.workspace, BATTERY, "accept")
-    site = DeskSite(maker).enter()
     opening = {"battery": BATTERY, "topic": "custody", "respondent": "buyer", "arbiter": "lab", "text": "Returned."}
-    sign(site, order(site, "dispute_open", ("a.pdf", b"paper"), **opening))
+    act(maker, "dispute_open", opening, Attached("a.pdf", b"paper"))
     with maker.write() as session:
         set_rule(session, maker.workspace, ["StatePosition"])
-    sign(site, order(site, "dispute_state", dispute="maker/D-1", text="It was never returned."))
+    act(maker, "dispute_state", {"dispute": "maker/D-1", "text": "It was never returned."})
     yield founded
     founded.close()
 
