@@ -14,7 +14,7 @@ ACTS = "/desk/acts"
 _SEEN = re.compile(r'name="seen" value="([0-9a-f]{64})"')
 
 
-def order(site: DeskSite, act: str, document: tuple[str, bytes] | None = None, **fields: str) -> httpx.Response:
+def order(site: DeskSite, act: str, document: tuple[str, bytes] | None = None, /, **fields: str) -> httpx.Response:
     """Send the form of an act, with a document or without."""
     name, content = ("", b"") if document is None else document
     return site.send(ACTS, content, name, {"act": act, **fields})

@@ -65,7 +65,7 @@ def hand_over(world: DeskWorld, *registers: str) -> None:
 
 def text_of(site: DeskSite, address: str, **headers: str) -> str:
     """What a page says; its shape is sound."""
-    answer = site.get(address, **headers)
+    answer = site.get(address, None, **headers)
     page = Page(answer.text)
     assert 200 == answer.status_code, page.text
     assert set(shape_faults(page)) <= FORM_FAULTS

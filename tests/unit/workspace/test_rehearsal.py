@@ -35,6 +35,7 @@ if TYPE_CHECKING:
 
 SIDES = (MAKER, CARMAKER, BUYER, AUTHORITY)
 NAMES = {"battery": unit(0), "opener": MAKER, "reference": "D-1"}
+STATING = StatePosition(battery=unit(0), opener=MAKER, reference="D-1", text=TEXT)
 WHO = st.sampled_from(SIDES)
 COUNTS = st.integers(0, 4)
 MOVES = st.lists(
@@ -52,7 +53,7 @@ MESSAGES: st.SearchStrategy[Any] = st.one_of(
         text=st.just(TEXT),
         arbiter=st.none() | WHO,
     ),
-    st.just(StatePosition(**NAMES, text=TEXT)),
+    st.just(STATING),
     st.builds(NominateArbiter, **{name: st.just(one) for name, one in NAMES.items()}, arbiter=WHO),
     st.just(WithdrawDispute(**NAMES)),
     st.builds(ProposeSettlement, **{name: st.just(one) for name, one in NAMES.items()}, moves=MOVES),
@@ -136,9 +137,8 @@ def test_a_rehearsal_is_of_a_moment(world: StoredWorld) -> None:
 
 def test_a_key_that_may_not_sign_is_told_so(world: StoredWorld) -> None:
     """A key that the ledger does not know leaves no trace; the root key is out of its scope."""
-    message = StatePosition(**NAMES, text=TEXT)
-    unknown = rehearse(world.store, MAKER, bytes(16), [message], 0)
-    root = rehearse(world.store, MAKER, world[MAKER].root.kid, [message], 0)
+    unknown = rehearse(world.store, MAKER, bytes(16), [STATING], 0)
+    root = rehearse(world.store, MAKER, world[MAKER].root.kid, [STATING], 0)
 
     assert unknown.refused is not None
     assert Reason.UNKNOWN_KEY is unknown.refused.reason
