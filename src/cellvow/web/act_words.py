@@ -135,6 +135,24 @@ FIELDS = (
     "workshop",
 )
 """Every field of every message, and what a vault keeps behind a commitment."""
+FACTS = (
+    "by",
+    "bytes",
+    "current",
+    "dismissed",
+    "dispute",
+    "ends_ms",
+    "field",
+    "held",
+    "message",
+    "most",
+    "needed",
+    "not_after_ms",
+    "open",
+    "registered",
+    "seen",
+)
+"""What a rejection names beside fields of messages."""
 ACT_WORDS: dict[str, tuple[str, ...]] = {
     "act": ACTS,
     "act_outcome": ("sound", "held", "contested", "rejected", "refused"),
@@ -171,6 +189,7 @@ ACT_WORDS: dict[str, tuple[str, ...]] = {
         "service",
         "telemetry",
     ),
+    "refusal_fact": FACTS,
     "takeover_state": ("open", "objected", "completed", "withdrawn", "moot", "lapsed"),
 }
 """Kind -> its words, as `VOCABULARIES` has them."""

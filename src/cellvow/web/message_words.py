@@ -21,6 +21,7 @@ _WORDS: dict[str, str] = {
     "evidence_class": "class",
     "into": "into",
     "level": "level",
+    "message": "message",
     "messages": "message",
     "operation": "operation",
     "outcome": "dispute_outcome",
@@ -93,13 +94,17 @@ class MessageTeller:
         return self.wording.catalogue.text("act.organisation", name=known, organisation=organisation)
 
     def _field(self, kind: str, name: str, value: Json) -> Told:
-        label = self.wording.catalogue.term("field", name) if name in FIELDS else isolate_foreign(name)
+        label = self._label(name)
         if isinstance(value, Mapping):
             return self._object(label, name, value)
         if isinstance(value, list) and any(isinstance(one, Mapping) for one in value):
             listed = [one for one in value if isinstance(one, Mapping)]
             return Told(label, within=tuple(self._object(_place(n), name, one) for n, one in enumerate(listed, 1)))
         return Told(label, self._value(kind, name, value))
+
+    def _label(self, name: str) -> Markup:
+        kind = "field" if name in FIELDS else "refusal_fact"
+        return self.wording.catalogue.term(kind, name)
 
     def _object(self, label: Markup, name: str, value: Mapping[str, Json]) -> Told:
         commitment = value.get("commitment")

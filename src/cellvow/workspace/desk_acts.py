@@ -117,7 +117,7 @@ class Acts:
             own = self._workspace.organisation
             leaves = (own, *leaves_of(documents), *(word for one in changes for word in (one.before, one.after)))
             names = find_names(store, leaves)
-        seen = "" if rehearsal is None else _fingerprint(draft, rehearsal)
+        seen = "" if rehearsal is None else _fingerprint(draft, rehearsal, self.signer)
         opened = open_own(self._workspace, leaves_of(documents))
         return ActSeen(draft, rehearsal, seen, self.signer, own, documents, names, opened)
 
@@ -133,7 +133,7 @@ class Acts:
             with self._turn() as session:
                 with closing(self._workspace.home().open_reader()) as store:
                     rehearsal = self._rehearse(store, draft)
-                if not rehearsal.is_sound or _fingerprint(draft, rehearsal) != seen:
+                if not rehearsal.is_sound or _fingerprint(draft, rehearsal, self.signer) != seen:
                     return False
                 self._drafts.put(self._sign(session, draft))
             return True
@@ -205,8 +205,8 @@ def leaves_of(value: object) -> tuple[str, ...]:
     return ()
 
 
-def _fingerprint(draft: Draft, rehearsal: Rehearsal) -> str:
-    """A digest of all that a reader of the dry run has seen: what is signed, what goes with it, what comes of it."""
+def _fingerprint(draft: Draft, rehearsal: Rehearsal, signer: Signer) -> str:
+    """A digest of all that a reader of the dry run has seen: what is signed, by which key, what comes of it."""
     outcomes: list[Json] = [
         {
             "code": 0 if one.reason is None else int(one.reason),
@@ -221,6 +221,7 @@ def _fingerprint(draft: Draft, rehearsal: Rehearsal) -> str:
         "messages": [encode_message(one).decode() for one in draft.messages],
         "outcomes": outcomes,
         "refused": 0 if rehearsal.refused is None else int(rehearsal.refused.reason),
+        "signer": signer.kid,
         "text": draft.composed.text or "",
     }
     return hashlib.sha256(encode_document(document)).hexdigest()

@@ -172,6 +172,20 @@ def test_what_has_changed_since_is_shown_anew_and_not_signed(world: DeskWorld) -
     assert not maker.acts.confirm(OWNER, stating, before)
 
 
+def test_another_key_than_the_one_shown_signs_nothing(world: DeskWorld) -> None:
+    """The page names the key: once the workspace works with another, it is another dry run."""
+    maker = world.desk("maker")
+    maker.workspace.keystore.new_key("operational", "second")
+    with maker.write() as session:
+        commands.enrol(session, maker.workspace, "second")
+    number = maker.acts.prepare(OWNER, "dispute_open", opening())
+    shown = look(maker.acts, number).seen
+    maker.workspace.work_with("second")
+
+    assert not maker.acts.confirm(OWNER, number, shown)
+    assert maker.acts.confirm(OWNER, number, look(maker.acts, number).seen)
+
+
 def test_what_would_be_refused_is_never_signed(world: DeskWorld) -> None:
     """The dry run tells code and rule; its confirmation, brought back word for word, leaves the ledger as it was."""
     maker, lab = world.desk("maker"), world.desk("lab")
