@@ -166,6 +166,8 @@ def test_the_border_scenario_runs_in_the_browser(browser: Browser, folder: Path,
         maker.page.fill("#battery", BATTERY[1:])
         maker.page.select_option("#addressee", IMPORTER)
         maker.send("form.fields button")
+        maker.require_sound()
+        maker.send("button:has-text('Sign it')")
         assert "cannot_tell" == judge(importer)["program"]  # a certificate is there; its values are not shown
 
         receive(importer, bundle)
@@ -176,6 +178,8 @@ def test_the_border_scenario_runs_in_the_browser(browser: Browser, folder: Path,
 
         importer.go("/desk/handovers")
         importer.send("button:has-text('Accept')")
+        importer.require_sound()
+        importer.send("button:has-text('Sign it')")
         importer.go(BATTERY)
         assert "Demo Motors" in importer.says()
         importer.require_sound()

@@ -220,10 +220,13 @@ def test_a_sheet_is_judged_then_signed_for_without_scripts(
 
 
 def test_an_offer_is_accepted_with_the_keyboard(browser: Browser, buyer: str) -> None:
-    """The desk says what waits; one button answers it, and the battery stands in the registers."""
+    """The desk says what waits; two buttons answer it, and the battery stands in the registers."""
     with opened(browser, entering(buyer, "/desk")) as (page, _, trouble):
         page.click("#waits ~ p a")
         page.focus("button:has-text('Accept')")
+        with page.expect_navigation():
+            page.keyboard.press("Enter")
+        page.focus("button:has-text('Sign it')")
         with page.expect_navigation():
             page.keyboard.press("Enter")
         page.goto(buyer + "/desk")

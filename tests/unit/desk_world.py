@@ -69,11 +69,16 @@ class DeskWorld:
     writer: LedgerWriter | None = None
 
     @classmethod
-    def found(cls, folder: Path, ruleset: int = 1, importers: Sequence[str] = ()) -> DeskWorld:
-        """Members, keys, a model and a battery of it; `importers` may register batteries besides what they are."""
+    def found(cls, folder: Path, ruleset: int = 1, importers: Sequence[str] = (), authority: str = "") -> DeskWorld:
+        """Members, keys, a model and a battery of it.
+
+        `importers` may register batteries besides what they are; `authority` is the member that is one besides.
+        """
         accreditation = Accreditation(STANDARD, "1", COVERED, _FAR_MS)
         roles = {"lab": ["laboratory"], "maker": ["manufacturer"], "buyer": ["buyer"]}
-        roles = {name: sorted([*held, *(["importer"] if name in importers else [])]) for name, held in roles.items()}
+        more = {"importer": importers, "authority": (authority,)}
+        for role, names in more.items():
+            roles = {name: sorted({*held, role} if name in names else held) for name, held in roles.items()}
         spaces = {
             name: Workspace.create(folder / name, name, MEMBERS[name], roles[name], [accreditation] * (name == "lab"))
             for name in sorted(roles)

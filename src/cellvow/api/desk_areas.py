@@ -5,8 +5,11 @@ from collections.abc import Callable
 from cellvow.api.access import Access
 from cellvow.api.application import Area
 from cellvow.api.desk import DeskPages
+from cellvow.api.desk_acts import ActPages
+from cellvow.api.desk_disputes import DisputePages
 from cellvow.api.desk_door import Door
 from cellvow.api.desk_exchange import ExchangePages
+from cellvow.api.desk_handovers import HandoverPages
 from cellvow.api.desk_invitations import InvitationPages
 from cellvow.api.desk_papers import PaperPages
 from cellvow.api.desk_sheets import SheetPages
@@ -24,7 +27,10 @@ def desk_areas(desk: Desk, access: Access, clock: Callable[[], int], origin: str
     return (
         DeskPages(desk, door),
         PaperPages(desk, door, origin),
-        ExchangePages(desk.exchange, desk.handovers, door, clock, origin),
+        ExchangePages(desk.exchange, door, clock, origin),
+        HandoverPages(desk.handovers, desk.acts, door),
+        DisputePages(desk.disputes, desk.seconds, desk.handovers.members, door),
+        ActPages(desk.acts, door),
         UnitPages(desk.units, door),
         SheetPages(desk.sheets, door),
         InvitationPages(desk.inviting, door, clock, origin),

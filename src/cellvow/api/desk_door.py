@@ -42,6 +42,10 @@ class Door:
         """Raise `Refusal` (401) without the owner's session: before a byte of a body is read."""
         self._access.require_session(request)
 
+    def owner(self, request: Request) -> str:
+        """Which session it is, for what belongs to one of them; raises `Refusal` (401) without one."""
+        return self._access.require_session(request).form_token
+
     def require_form(self, request: Request, fields: Fields) -> None:
         """Count the form, and raise `Refusal` unless this session was given it."""
         self._forms.take(request)

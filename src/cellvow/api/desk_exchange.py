@@ -1,4 +1,4 @@
-"""What passes between organisations at the desk: bundles received, batteries handed over, links for purchasers."""
+"""What passes between organisations at the desk: bundles received, batteries registered, links for purchasers."""
 
 import re
 from collections.abc import Callable, Sequence
@@ -28,36 +28,11 @@ from cellvow.vault import Grant, Issued, Use
 from cellvow.web import Problem
 from cellvow.web.desk_pages import DESK
 from cellvow.workspace.desk_exchange import BatteryForm, LinkWish, ReceivedBundle
-from cellvow.workspace.desk_handovers import Member, Standing
 
 BUNDLE_BYTES_MAX = 1_000_000
 LINKS_SHOWN, USES_SHOWN = 100, 100
-MEMBERS_LISTED = 40
-"""Members that are offered in a list; where there are more, one is named by its identifier."""
-REGISTERS = ("custody", "ownership", "responsibility")
-_NUMBER = re.compile(r"[0-9]{1,15}\Z")
 _GRANT_ID = re.compile(r"[0-9a-f]{12}\Z")
 _KEPT = re.compile(r"[0-9a-f]{64}-[0-9]{1,5}\Z")
-
-
-class HandoverSource(Protocol):
-    """Registers, offers and answers; blocks."""
-
-    def standing(self, received_after: str = "", made_after: str = "") -> Standing:
-        """What there is, and what is open from these pages on."""
-        ...
-
-    def members(self) -> list[Member]:
-        """Who can be handed something."""
-        ...
-
-    def offer(self, battery: str, addressee: str, registers: Sequence[str]) -> object:
-        """Offer."""
-        ...
-
-    def answer(self, battery: str, answer: str, version: int) -> object:
-        """Accept, decline or withdraw."""
-        ...
 
 
 class ExchangeSource(Protocol):
@@ -93,19 +68,17 @@ class ExchangeSource(Protocol):
 
 
 class ExchangePages:
-    """Receiving, handing over, registering, letting look."""
+    """Receiving, registering, letting look."""
 
     def __init__(
         self,
         source: ExchangeSource,
-        handovers: HandoverSource,
         door: Door,
         clock: Callable[[], int],
         origin: str | None = None,
     ) -> None:
         """`origin` is what links lead to, else the address a client used; `clock` gives milliseconds."""
         self._source = source
-        self._handovers = handovers
         self._door = door
         self._clock = clock
         self._origin = origin
@@ -115,7 +88,6 @@ class ExchangePages:
         router = APIRouter()
         for path, show, take in (
             (f"{DESK}/receive", self.receive_form, self.receive),
-            (f"{DESK}/handovers", self.handovers, self.hand_over),
             (f"{DESK}/batteries/new", self.battery_form, self.register),
             (f"{DESK}/links", self.links, self.link),
         ):
@@ -125,7 +97,7 @@ class ExchangePages:
 
     def bodies(self) -> Sequence[BodyRule]:
         """A bundle, and small forms."""
-        small = ("handovers", "batteries/new", "links")
+        small = ("batteries/new", "links")
         return (
             BodyRule("POST", f"{DESK}/receive", BUNDLE_BYTES_MAX + FILE_FORM_BYTES_MAX, (FILE_TYPE,)),
             *(BodyRule("POST", f"{DESK}/{path}", FORM_BYTES_MAX, (FORM_TYPE,)) for path in small),
@@ -150,16 +122,6 @@ class ExchangePages:
         if not isinstance(received.sink, InMemory):
             raise Refusal(Problem.BAD_REQUEST, detail="no file was chosen")
         return await run_in_threadpool(self._receive, request, bytes(received.sink.content))
-
-    def handovers(self, request: Request) -> Response:
-        """Open offers of both sides, and the form for a new one."""
-        return self._show_handovers(request)
-
-    async def hand_over(self, request: Request) -> Response:
-        """Offer, or answer an offer."""
-        self._door.require_session(request)
-        fields = await read_form(request)
-        return await run_in_threadpool(self._hand_over, request, fields)
 
     def battery_form(self, request: Request) -> Response:
         """The form for a new battery."""
@@ -191,39 +153,6 @@ class ExchangePages:
             context = {"kept": None, "fault": str(error), "limit": BUNDLE_BYTES_MAX}
             return self._door.page(request, "desk_receive.html", 422, **context)
         return self._door.go_to(request, f"{DESK}/receive", kept=kept.name)
-
-    def _show_handovers(self, request: Request, status: int = 200, **context: object) -> Response:
-        self._door.require_session(request)
-        asked = request.query_params
-        pages = (asked.get("received_after", "")[:60], asked.get("made_after", "")[:60])
-        standing, members = self._handovers.standing(*pages), self._handovers.members()
-        known = {
-            "standing": standing,
-            "members": members,
-            "members_listed": MEMBERS_LISTED,
-            "battery": request.query_params.get("battery", "")[:200],
-            "rejection": None,
-            "fault": None,
-        }
-        if status == 200:
-            return self._door.answer(request, "desk_handovers.html", standing, **known | context)
-        return self._door.page(request, "desk_handovers.html", status, **known | context)
-
-    def _hand_over(self, request: Request, fields: Fields) -> Response:
-        self._door.require_form(request, fields)
-        try:
-            battery, answer = parse_named_battery(fields.get("battery", "").strip()), fields.get("answer", "")
-            if answer == "offer":
-                registers = [one for one in REGISTERS if one in fields.get("registers", "").split(",")]
-                self._handovers.offer(battery, fields.get("addressee", ""), registers)
-            else:
-                version = fields.get("version", "")
-                self._handovers.answer(battery, answer, int(version) if _NUMBER.match(version) else 0)
-        except (Rejected, NotIncludable) as error:
-            return self._show_handovers(request, 409, rejection=explain_rejection(error))
-        except Malformed as error:
-            return self._show_handovers(request, 400, fault=str(error))
-        return self._door.go_to(request, f"{DESK}/handovers")
 
     def _register(self, request: Request, fields: Fields) -> Response:
         self._door.require_form(request, fields)

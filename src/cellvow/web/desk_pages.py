@@ -19,10 +19,24 @@ from cellvow.workspace.waiting import Waiting
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = ("desk", "units", "sheets", "import", "receive", "handovers", "batteries", "links", "invitations")
+DESK_PLACES = (
+    "desk",
+    "units",
+    "disputes",
+    "seconds",
+    "sheets",
+    "import",
+    "receive",
+    "handovers",
+    "batteries",
+    "links",
+    "invitations",
+)
 DESK_ADDRESSES = {
     "desk": DESK,
     "units": f"{DESK}/units",
+    "disputes": f"{DESK}/disputes",
+    "seconds": f"{DESK}/seconds",
     "sheets": f"{DESK}/sheets",
     "import": f"{DESK}/import",
     "receive": f"{DESK}/receive",
@@ -31,7 +45,16 @@ DESK_ADDRESSES = {
     "links": f"{DESK}/links",
     "invitations": f"{DESK}/invitations",
 }
-WAITING_PLACES = {"offer": f"{DESK}/handovers", "sheet": f"{DESK}/sheets"}
+WAITING_PLACES = {
+    "arbitrate": f"{DESK}/disputes",
+    "complete": f"{DESK}/units",
+    "dispute": f"{DESK}/disputes",
+    "notice": f"{DESK}/units",
+    "offer": f"{DESK}/handovers",
+    "respond": f"{DESK}/disputes",
+    "second": f"{DESK}/seconds",
+    "sheet": f"{DESK}/sheets",
+}
 """Kind of what waits -> where it is dealt with; without an entry that is the page of the unit."""
 PAGE_BYTES_MAX = 25_000
 """A page of the desk in any language, whatever the names on it."""

@@ -3,6 +3,7 @@
 from cellvow.core.contracts.battery import CATEGORIES, STATUSES
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.primitives.quantity import CLASSES, DOCUMENTS, UNITS
+from cellvow.web.act_words import ACT_WORDS
 from cellvow.web.desk_words import DESK_WORDS
 from cellvow.web.network_words import NETWORK_WORDS
 from cellvow.web.unit_words import UNIT_WORDS
@@ -151,6 +152,7 @@ VOCABULARIES: dict[str, tuple[str, ...]] = {
     "removal": ("replaced", "defective", "harvested", "other"),
     "state": STATES,
     "status": STATUSES,
+    **ACT_WORDS,
     **DESK_WORDS,
     **NETWORK_WORDS,
     **UNIT_WORDS,

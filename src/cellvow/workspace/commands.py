@@ -25,6 +25,7 @@ from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond, Outcome, par
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
+from cellvow.core.protocol.transition import Read
 from cellvow.node.engine import Receipted
 from cellvow.node.home import LedgerSession
 from cellvow.workspace.clock import now_ms
@@ -279,23 +280,33 @@ def offer_handover(
 
     Where another organisation is registered nothing is signed, unless one wants to `claim` the register before all.
     """
+    offer = compose_offer(
+        session.engine.state.get, workspace.organisation, (battery, addressee), registers, claim=claim
+    )
+    return submit_message(session, workspace, offer)
+
+
+def compose_offer(
+    read: Read, organisation: str, offered: tuple[str, str], registers: Sequence[str], *, claim: bool = False
+) -> OfferHandover:
+    """The order to offer registers of a battery to a member (`offered`), fenced by the versions read."""
+    battery, addressee = offered
     ordered = tuple(sorted(dict.fromkeys(registers)))
     versions = []
     for register in ordered:
-        value = session.engine.state.get(register_key(register, battery))
+        value = read(register_key(register, battery))
         if value is None:
             raise OperationalError(f"{battery} is not on this ledger")
         record = decode_record(RegisterRecord, value)
-        if record.organisation != workspace.organisation and not claim:
+        if record.organisation != organisation and not claim:
             raise Rejected(Reason.NOT_IN_THE_REGISTER, register=register)
         versions.append(record.version)
-    message = OfferHandover(
+    return OfferHandover(
         battery=battery,
         addressee=addressee,
         registers=ordered,  # type: ignore[arg-type]  # checked by the contract
         versions=tuple(versions),
     )
-    return submit_message(session, workspace, message)
 
 
 def answer_handover(session: LedgerSession, workspace: Workspace, battery: str, answer: str) -> Receipted:

@@ -17,10 +17,13 @@ from cellvow.passport.view import Attested, Audience, Passport
 from cellvow.vault import UnknownRecord
 from cellvow.workspace.bulk_jobs import BulkJobs
 from cellvow.workspace.clock import now_ms
+from cellvow.workspace.desk_acts import Acts
+from cellvow.workspace.desk_disputes import DeskDisputes
 from cellvow.workspace.desk_exchange import Exchange
 from cellvow.workspace.desk_handovers import Handovers, Standing
 from cellvow.workspace.desk_jobs import ImportJobs, JobSeen
 from cellvow.workspace.desk_records import DeskRecords, ImportRecord
+from cellvow.workspace.desk_seconds import Seconds
 from cellvow.workspace.desk_signing import Signer
 from cellvow.workspace.desk_units import Units
 from cellvow.workspace.export_package import Wish, make_package
@@ -104,6 +107,9 @@ class Desk:
         self._records = DeskRecords.open(workspace.folder)
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
         self.handovers = Handovers(workspace, self.write, clock, self.index)
+        self.acts = Acts(workspace, self.write, clock)
+        self.disputes = DeskDisputes(workspace, clock, self.index)
+        self.seconds = Seconds(workspace)
         self.units = Units(workspace, clock, self.index)
         self.sheets = BulkJobs(workspace, writer.turn, clock, self._publish)
         self.waiting: list[Source] = [

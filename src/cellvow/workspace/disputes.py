@@ -6,6 +6,7 @@ and the arbiter check it against the ledger's file: so all read the same words, 
 
 import hashlib
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -46,7 +47,9 @@ from cellvow.workspace.commands import submit_message
 from cellvow.workspace.workspace import Workspace
 
 KIND = "dispute"
-_FILE_BYTES_MAX = 8_000_000
+_COMMITMENT = re.compile(r"[0-9a-f]{64}\Z")
+STATEMENTS_BYTES_MAX = 8_000_000
+"""A file of statements as one side hands it to the other."""
 Opened = Mapping[str, Mapping[str, Json]]
 """Commitment (hexadecimal) -> the text or document it is to, of those this reader can open."""
 AnyRecord = TypeVar("AnyRecord", TakeoverRecord, RegisterRecord)
@@ -182,7 +185,7 @@ def give_notice(
 ) -> Receipted:
     """Give notice that one takes over an orphaned unit; of the documents, name and digest are committed to."""
     answers = _require(session.engine.state.get, RegisterRecord, register_key(RESPONSIBILITY, battery), battery)
-    evidence = _commit_all(workspace, [_document(path) for path in documents])
+    evidence = commit_all(workspace, [_document(path) for path in documents])
     message = GiveNotice(
         battery=battery,
         version=answers.version,
@@ -224,10 +227,8 @@ def open_file(workspace: Workspace | None, view: DisputeView, handed: Sequence[P
 
     Raises `VerificationError` where a file holds other words than were committed to, `Malformed` where it is none.
     """
-    commitments = _commitments(view)
-    opened: dict[str, Mapping[str, Json]] = {}
-    for disclosure, commitment in _own(workspace, commitments) if workspace is not None else ():
-        opened[commitment] = verify_disclosure(disclosure, Digest(bytes.fromhex(commitment)))
+    commitments = commitments_of(view)
+    opened = {} if workspace is None else open_own(workspace, commitments)
     for path in handed:
         for commitment, disclosure in _read_statements(path).items():
             if commitment in commitments:
@@ -235,15 +236,35 @@ def open_file(workspace: Workspace | None, view: DisputeView, handed: Sequence[P
     return DisputeFile(view, opened)
 
 
+def open_own(workspace: Workspace, texts: Sequence[str]) -> dict[str, Mapping[str, Json]]:
+    """What stands behind commitments, of those texts that are commitments of this vault's."""
+    named = [one for one in texts if _COMMITMENT.match(one)]
+    return {
+        commitment: verify_disclosure(disclosure, Digest(bytes.fromhex(commitment)))
+        for disclosure, commitment in _own(workspace, named)
+    }
+
+
 def export_statements(workspace: Workspace, view: DisputeView, path: Path) -> int:
     """Write what opens one's own statements in a dispute, for the other side and the arbiter; how many there are."""
-    own = _own(workspace, _commitments(view))
+    data, count = encode_statements(workspace, view)
+    path.write_bytes(data)
+    return count
+
+
+def encode_statements(workspace: Workspace, view: DisputeView) -> tuple[bytes, int]:
+    """The file that opens one's own statements in a dispute, and how many there are in it."""
+    own = {commitment: disclosure for disclosure, commitment in _own(workspace, commitments_of(view))}
+    return encode_disclosures(view.name, own), len(own)
+
+
+def encode_disclosures(dispute: str, disclosures: Mapping[str, Disclosure]) -> bytes:
+    """A file of statements: commitment -> what opens it."""
     document = {
         commitment: {"field": disclosure.field.decode(), "salt": disclosure.salt.hex()}
-        for disclosure, commitment in own
+        for commitment, disclosure in disclosures.items()
     }
-    path.write_text(json.dumps({"dispute": view.name, "statements": document}, indent=1, sort_keys=True) + "\n")
-    return len(own)
+    return (json.dumps({"dispute": dispute, "statements": document}, indent=1, sort_keys=True) + "\n").encode()
 
 
 def next_reference(read: Callable[[str], bytes | None], organisation: str) -> str:
@@ -254,7 +275,8 @@ def next_reference(read: Callable[[str], bytes | None], organisation: str) -> st
     return f"D-{number}"
 
 
-def _commitments(view: DisputeView) -> tuple[str, ...]:
+def commitments_of(view: DisputeView) -> tuple[str, ...]:
+    """Everything that was committed to in a dispute, in hexadecimal, in the order it was stated."""
     stated = [one for position in view.positions for one in (position.text, *position.evidence)]
     return tuple(stated if view.decision is None else [*stated, view.decision.grounds])
 
@@ -274,8 +296,13 @@ def _read_statements(path: Path) -> dict[str, Disclosure]:
         data = path.read_bytes()
     except OSError as error:
         raise OperationalError(f"{path} cannot be read: {error.strerror}") from error
-    if len(data) > _FILE_BYTES_MAX:
-        raise Malformed(f"{path} has {len(data)} bytes: at most {_FILE_BYTES_MAX}")
+    return parse_statements(data, str(path))
+
+
+def parse_statements(data: bytes, name: str) -> dict[str, Disclosure]:
+    """Commitment -> what opens it, of a file that the other side has handed over; raises `Malformed`."""
+    if len(data) > STATEMENTS_BYTES_MAX:
+        raise Malformed(f"{name} has {len(data)} bytes: at most {STATEMENTS_BYTES_MAX}")
     try:
         statements = json.loads(data)["statements"]
         return {
@@ -283,16 +310,16 @@ def _read_statements(path: Path) -> dict[str, Disclosure]:
             for commitment, one in statements.items()
         }
     except (AttributeError, KeyError, RecursionError, TypeError, ValueError) as error:
-        raise Malformed(f"{path} is no file of statements that `cellvow dispute show --write` made") from error
+        raise Malformed(f"{name} is no file of statements that `cellvow dispute show --write` made") from error
 
 
 def _commit(workspace: Workspace, stated: Stated) -> tuple[Committed, tuple[Committed, ...]]:
     text: dict[str, Json] = {"kind": "position", "text": stated.text}
-    first, *rest = _commit_all(workspace, [text, *map(_document, stated.documents)])
+    first, *rest = commit_all(workspace, [text, *map(_document, stated.documents)])
     return first, tuple(rest)
 
 
-def _commit_all(workspace: Workspace, documents: Sequence[dict[str, Json]]) -> tuple[Committed, ...]:
+def commit_all(workspace: Workspace, documents: Sequence[Mapping[str, Json]]) -> tuple[Committed, ...]:
     """Into the vault first: a commitment whose salt is lost opens for nobody."""
     if len(documents) > EVIDENCE_MAX + 1:
         raise Malformed(f"{len(documents) - 1} documents: at most {EVIDENCE_MAX} under one position")

@@ -33,7 +33,7 @@ from cellvow.node.home import NodeHome
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
 from cellvow.workspace.holdings_pages import MADE, RECEIVED, Pages
 
-FORMAT = 1
+FORMAT = 2
 HOLDINGS_FILE = "holdings.db"
 UNITS_A_STEP, STATEMENTS_A_STEP = 5_000, 2_000
 """What one transaction takes in: whoever is killed in between goes on from there."""
@@ -60,6 +60,12 @@ CREATE TABLE open_dispute(opener TEXT NOT NULL, reference TEXT NOT NULL, battery
 CREATE INDEX open_dispute_unit ON open_dispute(battery);
 CREATE TABLE involved(organisation TEXT NOT NULL, opener TEXT NOT NULL, reference TEXT NOT NULL, part TEXT NOT NULL,
     PRIMARY KEY(organisation, opener, reference)) WITHOUT ROWID;
+CREATE INDEX open_dispute_order ON open_dispute(opened_ms, opener, reference);
+CREATE TABLE party(organisation TEXT NOT NULL, is_open INTEGER NOT NULL, opened_ms INTEGER NOT NULL,
+    opener TEXT NOT NULL, reference TEXT NOT NULL, battery TEXT NOT NULL, topic TEXT NOT NULL, part TEXT NOT NULL,
+    PRIMARY KEY(organisation, opener, reference)) WITHOUT ROWID;
+CREATE INDEX party_name ON party(opener, reference);
+CREATE INDEX party_order ON party(organisation, is_open, opened_ms, opener, reference);
 CREATE TABLE followed(genesis BLOB NOT NULL, height INTEGER NOT NULL, filled TEXT);
 """
 Progress = Callable[[int, int], None]
@@ -127,18 +133,26 @@ class Holdings(Pages):
         going_on = batteries[-1] if len(batteries) == UNITS_A_STEP else None
         if going_on is None:
             self._replace(store, _claimed_before_birth(store))
+            for _, value in store.records(dispute_key("", "")[:-1]):
+                self._keep_parties(decode_record(DisputeRecord, value))
         self._connection.execute("UPDATE followed SET height=?, filled=?", (height, going_on))
 
     def _take_blocks(self, store: LedgerStore, height: int) -> None:
         concerned: dict[str, None] = {}
+        disputed: dict[tuple[str, str], None] = {}
         statements = 0
         for block in store.blocks(after=height):
             for stored in store.statements(block.first_leaf, block.statements):
                 concerned.update(dict.fromkeys(_concerned(stored, block)))
+                disputed.update(dict.fromkeys(_disputed(stored)))
             height, statements = block.height, statements + block.statements
             if statements >= STATEMENTS_A_STEP:
                 break
         self._replace(store, [one for one in concerned if _is_known(store, one)])
+        for opener, reference in disputed:
+            record = _read(store, DisputeRecord, dispute_key(opener, reference))
+            if record is not None:
+                self._keep_parties(record)
         self._connection.execute("UPDATE followed SET height=?", (height,))
 
     def _replace(self, store: LedgerStore, batteries: Iterable[str]) -> None:
@@ -179,6 +193,18 @@ class Holdings(Pages):
                 if organisation is not None:
                     query = "INSERT OR REPLACE INTO involved VALUES(?, ?, ?, ?)"
                     self._connection.execute(query, (organisation, *name, part))
+
+    def _keep_parties(self, record: DisputeRecord) -> None:
+        """A dispute, open or ended, with everybody who has a part in it: also who decided it without being named."""
+        arbiter = record.named_by_opener if record.named_by_opener == record.named_by_respondent else None
+        if record.decision is not None:
+            arbiter = record.decision.arbiter
+        name = (record.organisation, record.reference)
+        self._connection.execute("DELETE FROM party WHERE opener=? AND reference=?", name)
+        for part, organisation in zip(_PARTS, (arbiter, record.respondent, record.organisation), strict=True):
+            if organisation is not None:
+                row = (organisation, int(record.state == OPEN), record.opened_ms, *name, record.battery, record.topic)
+                self._connection.execute("INSERT OR REPLACE INTO party VALUES(?, ?, ?, ?, ?, ?, ?, ?)", (*row, part))
 
     def _followed(self) -> tuple[int, str | None]:
         row: tuple[int, str | None] = self._connection.execute("SELECT height, filled FROM followed").fetchone() or (
@@ -287,6 +313,14 @@ def _concerned(stored: StoredStatement, block: StoredBlock) -> Iterator[str]:
             continue
         yield from ruleset.parse_message(encoded).concerns
         yield from (str(event["battery"]) for event in outcome.events if "battery" in event)
+
+
+def _disputed(stored: StoredStatement) -> Iterator[tuple[str, str]]:
+    """Every dispute that a statement opened or changed: who opened it, and under which reference."""
+    for encoded in stored.outcomes:
+        for event in parse_outcome(encoded).events:
+            if "opener" in event and "reference" in event:
+                yield str(event["opener"]), str(event["reference"])
 
 
 def _is_known(store: LedgerStore, subject: str) -> bool:

@@ -8,6 +8,7 @@ import apsw
 
 from cellvow.core.contracts.dispute_file import LAPSE_MS
 from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.primitives.limits import INTEGER_MAX
 
 PAGE_UNITS = 50
 LOOKED_THROUGH_MAX = 20_000
@@ -17,6 +18,11 @@ CANDIDATES_MAX = 2_000
 TRIGRAM = 3
 MADE, RECEIVED = "made", "received"
 OFFERS = (MADE, RECEIVED)
+OPEN, LAPSED, ENDED = "open", "lapsed", "ended"
+BANDS = (OPEN, LAPSED, ENDED)
+"""The order of a list of disputes."""
+_CURSOR = re.compile(r"(open|lapsed|ended):([0-9]{1,15}):([a-z0-9-]{1,64})/([A-Z0-9][A-Z0-9.-]{0,63})\Z")
+_FIRST = (INTEGER_MAX, "", "")
 _SERIAL_PART = re.compile(r"[A-Z0-9.-]{1,20}\Z")
 _MODEL_PART = re.compile(r"[0-9]{1,14}\Z")
 _COLUMNS = "battery, custody, ownership, responsibility, status, offer, disputed_until"
@@ -99,6 +105,27 @@ class DisputeSeen:
     part: str
 
 
+@dataclass(frozen=True, slots=True)
+class PartySeen:
+    """A dispute, open or ended, in which the organisation has a part; `band` is its place in the list's order.
+
+    An authority that has none yet may still have to decide: its part is empty.
+    """
+
+    opener: str
+    reference: str
+    battery: str
+    topic: str
+    opened_ms: int
+    part: str
+    band: str
+
+    @property
+    def cursor(self) -> str:
+        """Where the next page begins, if this is the last of one."""
+        return f"{self.band}:{self.opened_ms}:{self.opener}/{self.reference}"
+
+
 class Pages:
     """Questions to the index; a connection serves one thread."""
 
@@ -136,6 +163,39 @@ class Pages:
             "WHERE i.organisation=? AND d.opened_ms >= ? ORDER BY i.opener, i.reference LIMIT ?"
         )
         return [DisputeSeen(*row) for row in self._connection.execute(query, (organisation, now_ms - LAPSE_MS, limit))]
+
+    def parties(self, organisation: str, now_ms: int, after: str, limit: int) -> list[PartySeen]:
+        """At most `limit` disputes in which the organisation has or had a part: open, lapsed, ended; the newest first.
+
+        `after` is the cursor of the last one seen, or empty.
+        """
+        start = _parse_cursor(after)
+        found: list[PartySeen] = []
+        for band in BANDS[BANDS.index(start[0]) :]:
+            (least, most), is_open = _opened_between(band, now_ms), int(band != ENDED)
+            beyond = start[1:] if band == start[0] else _FIRST
+            query = (
+                "SELECT opener, reference, battery, topic, opened_ms, part FROM party "
+                "WHERE organisation=? AND is_open=? AND opened_ms BETWEEN ? AND ? "
+                "AND (opened_ms, opener, reference) < (?, ?, ?) "
+                "ORDER BY opened_ms DESC, opener DESC, reference DESC LIMIT ?"
+            )
+            values = (organisation, is_open, least, most, *beyond, limit - len(found))
+            found += _seen(self._connection.execute(query, values).fetchall(), band)
+            if len(found) == limit:
+                break
+        return found
+
+    def open_to_authorities(self, now_ms: int, after: str, limit: int) -> list[PartySeen]:
+        """At most `limit` open disputes of anybody, the newest first: those that an authority may have to decide."""
+        start = _parse_cursor(after)
+        query = (
+            "SELECT opener, reference, battery, topic, opened_ms FROM open_dispute WHERE opened_ms >= ? "
+            "AND (opened_ms, opener, reference) < (?, ?, ?) "
+            "ORDER BY opened_ms DESC, opener DESC, reference DESC LIMIT ?"
+        )
+        rows = self._connection.execute(query, (now_ms - LAPSE_MS, *start[1:], limit))
+        return _seen([(*row, "") for row in rows.fetchall()], OPEN)
 
     def _candidates(self, part: str) -> list[str] | None:
         """The units whose serials have a part, where the letters tell them and they are few."""
@@ -175,6 +235,22 @@ class Pages:
         last = self._connection.execute(counted, values).fetchone()
         count, newest = last or (0, None)
         return Page(units, newest, is_full=False) if count == LOOKED_THROUGH_MAX else Page(units, None)
+
+
+def _seen(rows: list[tuple[Any, ...]], band: str) -> list[PartySeen]:
+    return [PartySeen(*(*row, band)) for row in rows]
+
+
+def _parse_cursor(after: str) -> tuple[str, int, str, str]:
+    """(band, opened, opener, reference) of a cursor; what is none begins at the front."""
+    found = _CURSOR.match(after)
+    return (found[1], int(found[2]), found[3], found[4]) if found else (OPEN, *_FIRST)
+
+
+def _opened_between(band: str, now_ms: int) -> tuple[int, int]:
+    """When the disputes of a band were opened: those that lapsed longer ago than a year."""
+    lapsed_ms = now_ms - LAPSE_MS
+    return {OPEN: (lapsed_ms, INTEGER_MAX), LAPSED: (0, lapsed_ms - 1)}.get(band, (0, INTEGER_MAX))
 
 
 def _between(wish: Wish, after: str) -> tuple[str, str]:

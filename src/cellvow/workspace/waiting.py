@@ -90,7 +90,7 @@ class LedgerWaiting:
                     one.battery,
                     find_name(store, one.opener).name,
                     {"reference": one.reference},
-                    {"opener": one.opener, "reference": one.reference},
+                    number=f"{one.opener}/{one.reference}",
                 )
                 for one in disputes
             ]
@@ -115,6 +115,7 @@ class SecondWaiting:
                 "second",
                 one.about if re.match(BATTERY_PATTERN, one.about) else "",
                 names={"message": one.message, "about": one.about, "statement": one.statement[:16]},
+                number=one.statement,
             )
             for one in held
         ]
@@ -134,7 +135,12 @@ class NoticeWaiting:
             read = islice(store.records(takeover_key("")), NOTICES_READ)
             notices = [decode_record(TakeoverRecord, value) for _, value in read]
             return [
-                Waiting("complete" if one.by == own else "notice", one.battery, find_name(store, one.by).name)
+                Waiting(
+                    "complete" if one.by == own else "notice",
+                    one.battery,
+                    find_name(store, one.by).name,
+                    number=one.battery,
+                )
                 for one in notices
                 if self._concerns(store, one, now_ms)
             ]

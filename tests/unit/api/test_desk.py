@@ -14,6 +14,7 @@ from cellvow.core.primitives.signature import is_valid
 from cellvow.evidence.bounds import FILE_BYTES_MAX
 from cellvow.workspace.desk_jobs import UPLOADS_FOLDER, UPLOADS_MAX
 from cellvow.workspace.export_package import verify_package
+from tests.unit.desk_acting import sign
 from tests.unit.desk_world import BATTERY, GTIN, ORIGIN, STANDARD, DeskSite, DeskWorld, measurement, wait_for_end
 from tests.unit.web.page_reading import Page, shape_faults
 
@@ -25,6 +26,9 @@ pytestmark = pytest.mark.slow
 PAGES = (
     "/desk",
     "/desk/units",
+    "/desk/disputes",
+    "/desk/seconds",
+    f"/desk/units/{BATTERY}",
     "/desk/sheets",
     "/desk/import",
     "/desk/receive",
@@ -280,12 +284,16 @@ def test_what_speaks_against_a_signature_is_shown_and_nothing_is_signed(site: De
 
 
 def test_a_rejection_of_the_ledger_is_shown_with_its_code(world: DeskWorld) -> None:
-    """There is nothing to accept: the ledger says so in words, on the page of the form."""
+    """There is nothing to accept: the dry run says so in words and offers no signature; nothing is recorded."""
     site = DeskSite(world.desk("buyer")).enter()
+    size = leaves(site)
     answer = site.post("/desk/handovers", {"answer": "accept", "battery": BATTERY, "version": "0"})
+    shown = site.get(answer.headers["location"])
 
-    assert 409 == answer.status_code
-    assert re.search(r"code \d{3}", Page(answer.text).text)
+    assert 303 == answer.status_code
+    assert re.search(r"code \d{3}", Page(shown.text).text)
+    assert 'name="seen"' not in shown.text
+    assert size == leaves(site)
 
 
 def test_threat_a_signature_is_forged_by_another_site(site: DeskSite, number: str) -> None:
@@ -328,7 +336,7 @@ def test_a_battery_is_handed_over_by_both_sides(world: DeskWorld) -> None:
     """Offered on one desk, accepted on the other; hostile names stay text on both."""
     maker, buyer = DeskSite(world.desk("maker")).enter(), DeskSite(world.desk("buyer")).enter()
     offer = {"answer": "offer", "battery": f"{ORIGIN}/{BATTERY}", "addressee": "buyer", "registers": ["custody"]}
-    assert 303 == maker.post("/desk/handovers", offer).status_code
+    sign(maker, maker.post("/desk/handovers", offer))
     page = Page(buyer.get("/desk/handovers").text)
     assert "The Maker <script>" in page.text
     assert set(shape_faults(page)) <= FORM_FAULTS
@@ -336,7 +344,7 @@ def test_a_battery_is_handed_over_by_both_sides(world: DeskWorld) -> None:
 
     assert "The Maker" in Page(buyer.get("/desk").text).text
     answer = {"answer": "accept", "battery": BATTERY, "version": version}
-    assert 303 == buyer.post("/desk/handovers", answer).status_code
+    sign(buyer, buyer.post("/desk/handovers", answer))
     assert "PACK-0001" in Page(buyer.get("/desk").text).text
 
 

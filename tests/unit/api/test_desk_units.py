@@ -80,7 +80,7 @@ def test_pages_of_units_lead_from_one_to_the_next(site: DeskSite) -> None:
     address, seen = "/desk/units", list[str]()
     while address:
         text = site.get(address).text
-        seen += re.findall(r'<li><a href="/01/\d+/21/([^"]+)"', text)
+        seen += re.findall(r'<li><a href="units/01/\d+/21/([^"]+)"', text)
         found = re.search(r'<a class="button" href="([^"]+)"', text)
         address = found[1].replace("&amp;", "&") if found else ""
 

@@ -9,7 +9,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from cellvow.api.desk_exchange import LINKS_SHOWN, MEMBERS_LISTED, USES_SHOWN
+from cellvow.api.desk_exchange import LINKS_SHOWN, USES_SHOWN
+from cellvow.api.desk_handovers import MEMBERS_LISTED
 from cellvow.api.desk_invitations import INVITATIONS_SHOWN
 from cellvow.api.desk_sheets import LINES_SHOWN, SHEETS_SHOWN
 from cellvow.core.contracts.register import REGISTERS

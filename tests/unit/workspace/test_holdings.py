@@ -18,7 +18,7 @@ from cellvow.core.contracts.battery import BatteryRecord
 from cellvow.core.contracts.contract import Committed, decode_record
 from cellvow.core.contracts.custody import OfferRecord
 from cellvow.core.contracts.dispute import NominateArbiter, OpenDispute, WithdrawDispute
-from cellvow.core.contracts.dispute_file import LAPSE_MS, DisputeRecord
+from cellvow.core.contracts.dispute_file import LAPSE_MS, DisputeRecord, dispute_key
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord
 from cellvow.node.store import LedgerStore
 from cellvow.workspace import holdings as module
@@ -35,7 +35,7 @@ if TYPE_CHECKING:
 GENESIS = b"g" * 32
 UNITS = 4
 SIDES = (MAKER, CARMAKER, BUYER)
-TABLES = ("holding", "open_offer", "open_dispute", "involved", "unit", "serials")
+TABLES = ("holding", "open_offer", "open_dispute", "involved", "party", "unit", "serials")
 QUERY = "SELECT * FROM "
 NUMBERS = st.integers(0, UNITS - 1)
 WHO = st.sampled_from(SIDES)
@@ -111,10 +111,23 @@ def scanned(store: LedgerStore) -> dict[str, list[Any]]:
         "open_offer": open_offers,
         "open_dispute": opened_now,
         "involved": [(*names, part) for names, part in parts.items()],
+        "party": parties(every(DisputeRecord, "dispute/")),
         "unit": [(battery,) for battery in units],
         "serials": [(battery[21:], battery) for battery in units],
     }
     return {name: sorted(rows_of, key=repr) for name, rows_of in found.items()}
+
+
+def parties(records: list[DisputeRecord]) -> list[Any]:
+    """Who has, or had, a part in which dispute."""
+    found: dict[tuple[str, str, str], Any] = {}
+    for one in records:
+        agreed = one.named_by_opener if one.named_by_opener == one.named_by_respondent else None
+        row = (int(one.state == "open"), one.opened_ms, one.organisation, one.reference, one.battery, one.topic)
+        for part, who in (("arbiter", agreed), ("respondent", one.respondent), ("opener", one.organisation)):
+            if who is not None:
+                found[who, one.organisation, one.reference] = (who, *row, part)
+    return list(found.values())
 
 
 def status(record: BatteryRecord) -> str:
@@ -318,6 +331,54 @@ def test_a_dispute_that_has_lapsed_no_longer_marks_its_unit(world: StoredWorld, 
 
     assert ([unit(40)], []) == (open_now, later)
     assert ([("respondent", "CLAIM-1")], [("opener", "CLAIM-1")], []) == (mine, theirs, lapsed)
+
+
+def disputes(index: Holdings, now_ms: int, limit: int) -> list[tuple[str, str]]:
+    """All pages of the maker's disputes, (band, reference)."""
+    found: list[tuple[str, str]] = []
+    after = ""
+    while page := index.parties(MAKER, now_ms, after, limit):
+        found += [(one.band, one.reference) for one in page]
+        after = page[-1].cursor
+    return found
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("limit", [1, 2, 3, 50])
+def test_disputes_come_open_first_and_once_each_whatever_the_page(tmp_path: Path, path: Path, limit: int) -> None:
+    """Open, then lapsed, then ended, each the newest first; also those that share a moment; others' are not there."""
+    world = StoredWorld(tmp_path / "ledger")
+    world.register(*range(6))
+    for number in range(6):
+        argue(world, "dispute", MAKER, number, BUYER)
+    argue(world, "dispute", CARMAKER, 0, BUYER)
+    for number in (1, 4):
+        names = {"battery": unit(number), "opener": MAKER, "reference": f"D-{number}"}
+        world.say(MAKER, WithdrawDispute(**names))
+    newest_ms = world.record(DisputeRecord, dispute_key(MAKER, "D-3")).opened_ms
+    with opened(path) as index:
+        index.follow(world.store)
+        now = disputes(index, newest_ms, limit)
+        later = disputes(index, newest_ms + LAPSE_MS, limit)
+        strangers = index.parties(AUTHORITY, newest_ms, "", 9)
+        anybody = [(one.opener, one.part) for one in index.open_to_authorities(newest_ms, "", 9)]
+    world.store.close()
+
+    assert [*(("open", f"D-{n}") for n in (5, 3, 2, 0)), *(("ended", f"D-{n}") for n in (4, 1))] == now
+    assert [("open", "D-5"), ("open", "D-3"), ("lapsed", "D-2"), ("lapsed", "D-0")] == later[:4]
+    assert [] == strangers
+    assert [(CARMAKER, ""), *[(MAKER, "")] * 4] == anybody
+
+
+@pytest.mark.parametrize("after", ["x", "open:1", "open:1:maker/D-1'", "open:9999999999999999:a/B", "\0", "ended::/"])
+def test_threat_a_cursor_is_made_up(world: StoredWorld, path: Path, after: str) -> None:
+    """What is none begins at the front."""
+    with opened(path) as index:
+        index.follow(world.store)
+        front = index.parties(MAKER, world.head.time_ms, "", 9)
+
+        assert front == index.parties(MAKER, world.head.time_ms, after, 9)
+        assert 1 == len(front)
 
 
 @pytest.mark.parametrize("text", ["'", '"', "%", "_", "*", "P OR 1", "ß", "\0", "x" * 21, "NEAR(", "-" * 20])

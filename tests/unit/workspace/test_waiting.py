@@ -55,13 +55,13 @@ def test_a_claim_against_an_entry_waits_for_both_sides(tmp_path: Path) -> None:
     assert [("respond", BATTERY)] == [(one.kind, one.battery) for one in answering]
     assert [("dispute", BATTERY)] == [(one.kind, one.battery) for one in opening]
     assert () == idle
-    assert all("CLAIM-1" in page for page in pages)
+    assert all(f'<a href="/desk/disputes/{opening[0].number}">' in page for page in pages)
     assert "PACK-0001" in units
     assert "disputed" in units
 
 
 def test_what_a_colleague_signed_first_waits_for_the_second(tmp_path: Path) -> None:
-    """The desk names the message, the unit and the command; once it is signed nothing waits."""
+    """The desk names the message and the unit, and leads to where it is signed; once it is signed nothing waits."""
     world = DeskWorld.found(tmp_path / "world", NEWEST)
     maker = world.desk("maker")
     with maker.write() as session:
@@ -74,7 +74,8 @@ def test_what_a_colleague_signed_first_waits_for_the_second(tmp_path: Path) -> N
     world.close()
 
     assert ("second", BATTERY, "OfferHandover") == (held.kind, held.battery, held.names["message"])
-    assert f"cellvow sign second {held.names['statement']}" in page
+    assert f'<a href="/desk/seconds/{held.number}">' in page
+    assert held.number.startswith(held.names["statement"])
     assert () == idle
 
 
