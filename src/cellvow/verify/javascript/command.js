@@ -12,9 +12,15 @@ const USAGE = `Usage:
   node verify.js BUNDLE [TRUST] [--json]   verify a bundle; without a trust file it is anchored to nothing
   node verify.js --lines                   read {"bundle": hex, "trust": text or null} lines, write a result line each
 
-Exit codes: 0 every check holds, 1 the evidence does not hold, 2 wrong usage (a file or line that cannot be read).`;
+Exit codes: 0 every check holds, 1 the evidence does not hold, 2 wrong usage (a file or line that cannot be read),
+9 every check holds, and the ledger kept the message without accepting it.`;
 const FILE_BYTES_MAX = 4_000_000;
 const LAST_DATE_MS = 8.64e15;
+const KEPT = {
+  contested: " Contested: kept, not accepted.",
+  held: " Held for a second signature: kept, not accepted.",
+};
+const NOT_ACCEPTED = 9;
 
 class Usage extends Error {}
 
@@ -46,11 +52,12 @@ const dateOf = (ms) => (ms <= LAST_DATE_MS ? new Date(ms).toISOString() : `${ms}
 function summary(result) {
   const said = `${result.organisation} signed ${result.message.type}`;
   const when = `block ${result.height} of ${result.chain_id}, ${dateOf(result.time_ms)}`;
-  if (!result.anchored) return `Consistent, anchored to nothing: ${said}, ${when} - by the bundle's own word.`;
+  const kept = KEPT[result.outcome] ?? "";
+  if (!result.anchored) return `Consistent, anchored to nothing: ${said}, ${when} - by the bundle's own word.${kept}`;
   const { cosigned_by: witnesses, signed_power: signed, total_power: total } = result;
   const vouching = total ? `${signed} of ${total} votes of the validators` : `${witnesses.length} witnesses`;
   const doubt = result.suspect ? " Suspect: the signer's key counts as compromised by then." : "";
-  return `Verified: ${said}, ${when}; checkpoint of ${result.origin}, ${vouching}.${doubt}`;
+  return `Verified: ${said}, ${when}; checkpoint of ${result.origin}, ${vouching}.${doubt}${kept}`;
 }
 
 /** The result in words, a line for each check. */
@@ -64,9 +71,10 @@ function inWords(result, titles) {
 async function verifyFiles(verifyBundle, titles, paths, asJson) {
   const [bundlePath, trustPath] = paths;
   const trust = trustPath === undefined ? null : await readTrust(trustPath);
-  const result = await verifyBundle(await readBytes(bundlePath), trust);
+  const result = await verifyBundle(await readBytes(bundlePath), trust, true);
   console.log(asJson ? JSON.stringify(result) : inWords(result, titles));
-  return result.ok ? 0 : 1;
+  if (!result.ok) return 1;
+  return result.outcome === "accepted" ? 0 : NOT_ACCEPTED;
 }
 
 function parseLine(line, number) {
@@ -89,7 +97,7 @@ async function verifyLines(verifyBundle) {
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     number += 1;
     const { bundle, trust } = parseLine(line, number);
-    const result = await verifyBundle(bundle, trust);
+    const result = await verifyBundle(bundle, trust, true);
     if (!process.stdout.write(`${JSON.stringify(result)}\n`)) await new Promise((r) => process.stdout.once("drain", r));
   }
   return 0;
