@@ -19,6 +19,8 @@ from tests.conformance.javascript_process import JavaScript, run_verifier, verif
 if TYPE_CHECKING:
     from pathlib import Path
 
+    from tests.conformance.javascript_bundles import Change
+
 OPENED = {
     "battery": "01/04012345123456/21/PACK-0001",
     "opener": "acme",
@@ -122,13 +124,17 @@ def test_javascript_refuses_what_was_not_accepted_unless_it_is_asked_what_was_ke
     assert "is no acceptance, no rejection, no contested claim and no hold" in nothing["reason"]
 
 
+def _becomes(outcome: object) -> Change:
+    return lambda _: outcome
+
+
 @pytest.mark.node
 @pytest.mark.slow
 def test_both_verifiers_say_the_same_of_what_was_kept() -> None:
     """Of claims and holds, single and in batches, and of outcomes that only look like one."""
     shapes = [Kind(is_batch=shape) for shape in (False, True)]
     outcomes = [*(outcome for outcome, _ in KEPT), FIRST, *OF_NOTHING]
-    cases = [build_case(kind, outcome=lambda _, one=one: one) for kind in shapes for one in outcomes]
+    cases = [build_case(kind, outcome=_becomes(one)) for kind in shapes for one in outcomes]
     ours = [judge(mutation.Case(case.encoded, case.trust.encode(), "")) for case in cases]
     theirs = verify_lines([(case.encoded, case.trust) for case in cases])
     abridged = [

@@ -1,13 +1,19 @@
 """`cellvow verify`: the numbered offline checks of a bundle, in words."""
 
 import dataclasses
+import hashlib
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from cellvow.cli.answer import Answer
+from cellvow.cli.bundles import read_bounded
 from cellvow.cli.command import Options, command
+from cellvow.cli.failures import ExitCode
+
+if TYPE_CHECKING:
+    from cellvow.verify import Verified
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -26,6 +32,10 @@ class ToVerify(Options):
             help="What you take as given, from another source than the bundle.",
         ),
     ] = None
+    documents: Annotated[
+        Path | None,
+        typer.Option(metavar="FOLDER", file_okay=False, help="Where to write the documents that the bundle shows."),
+    ] = None
 
 
 def add_verify(app: typer.Typer) -> None:
@@ -42,7 +52,8 @@ def verify(options: ToVerify) -> Answer:
 
     The first that fails is named. Needs no network, no ledger and no trust in whoever handed it over. Without
     --trust it says whether the bundle is consistent; it is then anchored to nothing. The same checks need only
-    Python: cellvow-verify.pyz.
+    Python: cellvow-verify.pyz. Exit code 9 where all holds, and the ledger kept the message as a contested claim, or
+    until a second signature, without accepting it.
     """
     from cellvow.core.primitives.signature import is_valid, require_sound_library
     from cellvow.verify.command import describe, verified_document, verify_file
@@ -52,4 +63,28 @@ def verify(options: ToVerify) -> Answer:
     lines = describe(verified)
     if verified.ordered.get("type") == "RecordVerdict" and verified.disclosures:
         lines += ["The verdict itself can be computed again:", f"  cellvow verdict --check {options.bundle}"]
-    return Answer(verified_document(verified), lines)
+    if options.documents is not None:
+        lines += [f"Written: {path}" for path in write_documents(options.bundle, verified, options.documents)]
+    return Answer(verified_document(verified), lines, 0 if verified.is_accepted else int(ExitCode.NOT_ACCEPTED))
+
+
+def write_documents(bundle: Path, verified: "Verified", folder: Path) -> list[Path]:
+    """Write the documents that a verified bundle shows into a folder, each under its digest and never over a file."""
+    from cellvow.core.primitives.errors import VerificationError
+    from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
+    from cellvow.verify import parse_bundle
+
+    folder.mkdir(parents=True, exist_ok=True)
+    shown = parse_bundle(read_bounded(bundle, BUNDLE_BYTES_MAX)).disclosures
+    written = []
+    for one in shown:
+        if one.document is None:
+            continue
+        digest = hashlib.sha256(one.document).hexdigest()
+        if digest not in verified.documents:
+            raise VerificationError(f"{bundle} was changed while it was checked: check it again", check=13)
+        path = folder / f"{digest}.bin"
+        if not path.exists():
+            path.write_bytes(one.document)
+        written.append(path)
+    return written

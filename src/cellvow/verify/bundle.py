@@ -4,6 +4,7 @@ Its members are those of section 10 of docs/reference/formats.md; parsing checks
 """
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -130,6 +131,13 @@ class Bundle:
             return 3
         is_first = self.admission is not None and self.consensus is None and not self.rotations
         return 1 if is_first else 2
+
+
+def least_disclosures(disclosures: Sequence[Disclosed]) -> tuple[Disclosed, ...]:
+    """Disclosures that each know their place, in the order of the message: in the least version that can say them."""
+    if all(one.document is None and _RESULT.fullmatch(one.at or "") for one in disclosures):
+        return tuple(Disclosed(one.salt, one.field) for one in disclosures)
+    return tuple(sorted(disclosures, key=lambda one: one.at or ""))
 
 
 def encode_bundle(bundle: Bundle) -> bytes:

@@ -19,7 +19,7 @@ from cellvow.verify.verifier import verify_bundle
 
 HOLDS, DOES_NOT_HOLD, WRONG_USE, NOT_ACCEPTED = 0, 1, 2, 9
 _KEPT = {
-    CONTESTED: "Contested: kept, not accepted. The registers say otherwise; it changed nothing, and an arbiter decides.",
+    CONTESTED: "Contested: kept, not accepted. The registers say otherwise; nothing changed, and an arbiter decides.",
     HELD: "Held: kept, not accepted. It waits for a second signature of its organisation, and has done nothing.",
 }
 
