@@ -177,8 +177,8 @@ def test_nobody_opens_what_another_committed_to(world: Deciding) -> None:
 
 def test_a_claim_is_proven_as_contested_kept_and_not_accepted(world: Deciding) -> None:
     """Somebody claims to have made it: the bundle of that holds, and the exit code is that of no acceptance."""
-    words = ("battery", "new", BATTERY, "--manufactured-on", "2025-06-30", "--facility", "Elsewhere")
-    result = world.run(*words, who="second")
+    born = ("battery", "new", BATTERY, "--manufactured-on", "2025-06-30", "--facility", "Elsewhere")
+    result = world.run(*born, who="second")
     assert ExitCode.REFUSED == result.exit_code, result.output
     path = bundle(world, claim_of(world), who="second")
     words = ("verify", str(path), "--trust", str(world.folder / "node" / "trust.json"))
