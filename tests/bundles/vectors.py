@@ -26,8 +26,8 @@ _SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "correction", "verd
 _DESCRIPTION = (
     "Whole bundles (formats.md sections 10 to 12): 'bundle' in hexadecimal, 'trust' the text of a trust file or null, "
     "'verdict' what a verifier must say: ok with the proven facts, or the number of the check that fails, 0 where "
-    "the trust file itself has not its form. What was kept is asked for: the verdict names the outcome. 'done' says what "
-    "was done to a sound bundle."
+    "the trust file itself has not its form. What was kept is asked for: the verdict names the outcome. 'done' says "
+    "what was done to a sound bundle."
 )
 
 

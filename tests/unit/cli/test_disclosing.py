@@ -16,6 +16,7 @@ from cellvow.core.protocol.ruleset import NEWEST, get_ruleset
 from cellvow.node.home import NodeHome
 from cellvow.passport.access import circles
 from cellvow.verify import parse_bundle
+from cellvow.web.vocabulary import COMMITTED
 from tests.unit.cli.service_world import BATTERY, make_service
 
 if TYPE_CHECKING:
@@ -197,3 +198,4 @@ def test_every_confidential_field_of_every_message_can_be_disclosed() -> None:
 
     assert len(granted) >= 15
     assert {"commitment"} == {name.split(".")[-1] for name in granted}
+    assert {"results", *COMMITTED} == {name.split(".")[-2] for name in granted}
