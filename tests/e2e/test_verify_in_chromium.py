@@ -26,11 +26,12 @@ from tests.unit.web.samples import BATTERY, STRANGER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-VECTORS = Path(__file__).parents[1] / "conformance" / "vectors" / "bundles.json"
-CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
+FOLDER = Path(__file__).parents[1] / "conformance" / "vectors"
+CASES: list[dict[str, Any]] = json.loads((FOLDER / "bundles.json").read_text(encoding="utf-8"))["cases"]
+DISCLOSURES: list[dict[str, Any]] = json.loads((FOLDER / "disclosures.json").read_text(encoding="utf-8"))["cases"]
 SOUND = next(case for case in CASES if case["verdict"]["ok"] and case["verdict"]["disclosures"])
 FORGED = {case["verdict"]["check"]: case for case in CASES if not case["verdict"]["ok"]}
-DONE = {case["done"]: case for case in CASES}
+DONE = {case["done"]: case for case in DISCLOSURES}
 HOLDS_MS = 20_000
 
 

@@ -55,7 +55,6 @@ class BundleToMake(ReadingOptions):
         list[Path] | None,
         typer.Option(
             metavar="FILE",
-            exists=True,
             dir_okay=False,
             help="A document to put in, whose field --disclose opens; may be given again.",
         ),
@@ -193,7 +192,11 @@ def _read_document(path: Path) -> bytes:
     from cellvow.core.primitives.errors import Malformed
     from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
 
-    if path.stat().st_size > BUNDLE_BYTES_MAX:
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise WrongUsage(f"{path} cannot be read: {error.strerror}") from error
+    if size > BUNDLE_BYTES_MAX:
         raise Malformed(
             f"{path} is larger than a bundle may be ({BUNDLE_BYTES_MAX} bytes): hand it over beside the bundle, which "
             "discloses its SHA-256"

@@ -144,6 +144,7 @@ WRONG = [
     (("--disclose", "palce"), ExitCode.OPERATIONAL, "commits to no 'palce': it commits to report"),
     (("--disclose", "report", "--document", "photo.png"), ExitCode.OPERATIONAL, "no field that is opened is about"),
     (("--document", "report.pdf"), ExitCode.WRONG_USAGE, "name that with --disclose"),
+    (("--disclose", "report", "--document", "none.bin"), ExitCode.WRONG_USAGE, "cannot be read"),
     (("--disclose", "report", "--document", "huge.bin"), ExitCode.MALFORMED, "larger than a bundle may be"),
     (("--disclose", "report", "--document", "large.bin"), ExitCode.MALFORMED, "leave the documents out"),
 ]
