@@ -1,19 +1,14 @@
 """`cellvow verify`: the numbered offline checks of a bundle, in words."""
 
 import dataclasses
-import hashlib
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 
 from cellvow.cli.answer import Answer
-from cellvow.cli.bundles import read_bounded
 from cellvow.cli.command import Options, command
 from cellvow.cli.failures import ExitCode
-
-if TYPE_CHECKING:
-    from cellvow.verify import Verified
 
 
 @dataclasses.dataclass(frozen=True, slots=True, kw_only=True)
@@ -56,7 +51,7 @@ def verify(options: ToVerify) -> Answer:
     until a second signature, without accepting it.
     """
     from cellvow.core.primitives.signature import is_valid, require_sound_library
-    from cellvow.verify.command import describe, verified_document, verify_file
+    from cellvow.verify.command import describe, verified_document, verify_file, write_documents
 
     require_sound_library()
     verified = verify_file(options.bundle, options.trust, is_valid)
@@ -66,25 +61,3 @@ def verify(options: ToVerify) -> Answer:
     if options.documents is not None:
         lines += [f"Written: {path}" for path in write_documents(options.bundle, verified, options.documents)]
     return Answer(verified_document(verified), lines, 0 if verified.is_accepted else int(ExitCode.NOT_ACCEPTED))
-
-
-def write_documents(bundle: Path, verified: "Verified", folder: Path) -> list[Path]:
-    """Write the documents that a verified bundle shows into a folder, each under its digest and never over a file."""
-    from cellvow.core.primitives.errors import VerificationError
-    from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
-    from cellvow.verify import parse_bundle
-
-    folder.mkdir(parents=True, exist_ok=True)
-    shown = parse_bundle(read_bounded(bundle, BUNDLE_BYTES_MAX)).disclosures
-    written = []
-    for one in shown:
-        if one.document is None:
-            continue
-        digest = hashlib.sha256(one.document).hexdigest()
-        if digest not in verified.documents:
-            raise VerificationError(f"{bundle} was changed while it was checked: check it again", check=13)
-        path = folder / f"{digest}.bin"
-        if not path.exists():
-            path.write_bytes(one.document)
-        written.append(path)
-    return written

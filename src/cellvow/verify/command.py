@@ -11,8 +11,10 @@ from typing import TextIO
 from cellvow.core.ledger.checkpoint import SignatureCheck
 from cellvow.core.ledger.outcome import CONTESTED, HELD
 from cellvow.core.primitives import ed25519
+from cellvow.core.primitives.digest import sha256
 from cellvow.core.primitives.errors import CellvowError, Malformed, VerificationError
 from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX, TRUST_BYTES_MAX
+from cellvow.verify.bundle import parse_bundle
 from cellvow.verify.result import Verified, describe_time
 from cellvow.verify.trust import parse_trust
 from cellvow.verify.verifier import verify_bundle
@@ -34,6 +36,8 @@ def main(
     options = _parser().parse_args(arguments)
     try:
         verified = verify_file(options.bundle, options.trust, check)
+        if options.documents is not None:
+            write_documents(options.bundle, verified, options.documents)
     except OSError as error:
         out.write(f"{error.filename}: {error.strerror}\n")
         return WRONG_USE
@@ -51,6 +55,23 @@ def verify_file(bundle: Path, trust: Path | None, check: SignatureCheck) -> Veri
     """
     taken = None if trust is None else parse_trust(_read(trust, TRUST_BYTES_MAX))
     return verify_bundle(_read(bundle, BUNDLE_BYTES_MAX), taken, check, kept=True)
+
+
+def write_documents(bundle: Path, verified: Verified, folder: Path) -> list[Path]:
+    """Write the documents that a verified bundle shows into a folder, each under its digest, and never over a file."""
+    folder.mkdir(parents=True, exist_ok=True)
+    written = []
+    for one in parse_bundle(_read(bundle, BUNDLE_BYTES_MAX)).disclosures:
+        if one.document is None:
+            continue
+        digest = sha256(one.document).hex()
+        if digest not in verified.documents:
+            raise VerificationError(f"{bundle} was changed while it was checked: check it again", check=13)
+        path = folder / f"{digest}.bin"
+        if not path.exists():
+            path.write_bytes(one.document)
+        written.append(path)
+    return written
 
 
 def verified_document(verified: Verified) -> dict[str, object]:
@@ -127,6 +148,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     parser.add_argument("bundle", type=Path, help="the bundle file (.cvb)")
     parser.add_argument("--trust", type=Path, help="what you take as given, obtained elsewhere than the bundle")
+    parser.add_argument("--documents", type=Path, help="a folder for the documents that the bundle shows")
     parser.add_argument("--json", action="store_true", help="everything as JSON")
     return parser
 

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
+import subprocess
+import sys
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -16,6 +18,7 @@ from cellvow.core.protocol.ruleset import NEWEST, get_ruleset
 from cellvow.node.home import NodeHome
 from cellvow.passport.access import circles
 from cellvow.verify import parse_bundle
+from cellvow.verify.archive import write_archive
 from cellvow.web.vocabulary import COMMITTED
 from tests.unit.cli.service_world import BATTERY, make_service
 
@@ -120,6 +123,22 @@ def test_the_evidence_of_a_dispute_is_disclosed_with_a_document_from_disk(world:
     assert ["/evidence/0", "/evidence/1", "/text"] == found["places"]
     assert [None, hashlib.sha256(PHOTO).hexdigest(), None] == found["documents"]
     assert "It is ours" == found["disclosures"][2]["text"]
+
+
+def test_the_verifier_in_one_file_gives_out_the_document_too(world: Deciding) -> None:
+    """Python and the file are all a stranger needs; what the bundle holds is told part by part before any check."""
+    words = ("--disclose", "evidence/1", "--document", str(world.folder / "photo.png"))
+    opened = bundle(world, dispute(world), *words, who="second")
+    write_archive(world.folder / "cellvow-verify.pyz")
+    trust, got = world.folder / "node" / "trust.json", world.folder / "got"
+    command = [sys.executable, "-I", str(world.folder / "cellvow-verify.pyz"), str(opened), "--trust", str(trust)]
+    answer = subprocess.run(
+        [*command, "--documents", str(got)], capture_output=True, text=True, check=False, timeout=60
+    )
+
+    assert 0 == answer.returncode, answer.stdout + answer.stderr
+    assert [PHOTO] == [path.read_bytes() for path in got.iterdir()]
+    assert f"Disclosures: evidence/1 with a document of {len(PHOTO)} bytes" in world.read("bundle", "show", str(opened))
 
 
 def test_one_document_of_several_is_disclosed_alone(world: Deciding) -> None:
