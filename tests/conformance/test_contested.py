@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import json
 from typing import TYPE_CHECKING
 
 import pytest
@@ -158,7 +159,15 @@ def test_no_script_takes_a_claim_for_an_acceptance(tmp_path: Path) -> None:
     said = io.StringIO()
     code = main([str(bundle), "--trust", str(trust)], said)
     answer = run_verifier(str(bundle), str(trust))
+    documents = io.StringIO()
+    main([str(bundle), "--trust", str(trust), "--json"], documents)
+    written = run_verifier(str(bundle), str(trust), "--json").stdout
+    unasked = json.dumps({"bundle": case.encoded.hex(), "trust": case.trust})
 
+    assert [(False, "contested")] * 2 == [
+        (one["ok"], one["outcome"]) for one in map(json.loads, (documents.getvalue(), written))
+    ]
+    assert 9 == json.loads(run_verifier("--lines", given=unasked).stdout)["check"]
     assert (9, 9) == (code, answer.returncode)
     assert "Contested: kept, not accepted." in said.getvalue().splitlines()[-1]
     assert "Contested: kept, not accepted." in answer.stdout.splitlines()[-1]

@@ -75,8 +75,8 @@ def write_documents(bundle: Path, verified: Verified, folder: Path) -> list[Path
 
 
 def verified_document(verified: Verified) -> dict[str, object]:
-    """Everything that was proven, for `--json`."""
-    return {"ok": True, **asdict(verified)}
+    """Everything that was proven, for `--json`; `ok` is that the ledger accepted it, too."""
+    return {"ok": verified.is_accepted, **asdict(verified)}
 
 
 def failure_document(error: CellvowError) -> dict[str, object]:

@@ -10,7 +10,8 @@ import { parseTrust } from "./structures.js";
 
 const USAGE = `Usage:
   node verify.js BUNDLE [TRUST] [--json]   verify a bundle; without a trust file it is anchored to nothing
-  node verify.js --lines                   read {"bundle": hex, "trust": text or null} lines, write a result line each
+  node verify.js --lines                   read {"bundle": hex, "trust": text or null} lines, write a result line each;
+                                           with "kept": true, what was kept and not accepted is proven as that
 
 Exit codes: 0 every check holds, 1 the evidence does not hold, 2 wrong usage (a file or line that cannot be read),
 9 every check holds, and the ledger kept the message without accepting it.`;
@@ -72,19 +73,22 @@ async function verifyFiles(verifyBundle, titles, paths, asJson) {
   const [bundlePath, trustPath] = paths;
   const trust = trustPath === undefined ? null : await readTrust(trustPath);
   const result = await verifyBundle(await readBytes(bundlePath), trust, true);
-  console.log(asJson ? JSON.stringify(result) : inWords(result, titles));
+  // A script that asks whether it is ok asks whether the ledger accepted it.
+  const isAccepted = result.ok && result.outcome === "accepted";
+  console.log(asJson ? JSON.stringify({ ...result, ok: isAccepted }) : inWords(result, titles));
   if (!result.ok) return 1;
-  return result.outcome === "accepted" ? 0 : NOT_ACCEPTED;
+  return isAccepted ? 0 : NOT_ACCEPTED;
 }
 
 function parseLine(line, number) {
   try {
-    const { bundle, trust } = JSON.parse(line);
+    const { bundle, trust, kept = false } = JSON.parse(line);
     const isHex = typeof bundle === "string" && /^(?:[0-9a-f]{2})*$/.test(bundle);
     if (!isHex) throw new Usage(`Line ${number} has no bundle in lower-case hexadecimal.`);
     const isTrust = trust === null || typeof trust === "string";
     if (!isTrust) throw new Usage(`Line ${number} has no trust, neither text nor null.`);
-    return { bundle: fromHex(bundle), trust };
+    if (typeof kept !== "boolean") throw new Usage(`Line ${number} has a kept that is neither true nor false.`);
+    return { bundle: fromHex(bundle), trust, kept };
   } catch (error) {
     const isForm = error instanceof SyntaxError || error instanceof TypeError;
     if (isForm) throw new Usage(`Line ${number} is not a JSON object.`);
@@ -96,8 +100,8 @@ async function verifyLines(verifyBundle) {
   let number = 0;
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     number += 1;
-    const { bundle, trust } = parseLine(line, number);
-    const result = await verifyBundle(bundle, trust, true);
+    const { bundle, trust, kept } = parseLine(line, number);
+    const result = await verifyBundle(bundle, trust, kept);
     if (!process.stdout.write(`${JSON.stringify(result)}\n`)) await new Promise((r) => process.stdout.once("drain", r));
   }
   return 0;
