@@ -19,11 +19,12 @@ def main() -> int:
     """Write every file, and say which ones changed."""
     sys.path.insert(0, str(ROOT))
     from tests.bundles.consensus_vectors import make_consensus
-    from tests.bundles.vectors import make_vectors
+    from tests.bundles.vectors import make_disclosures, make_vectors
     from tests.conformance.policy_cases import make_policies
     from tests.conformance.vector_cases import make_all
 
-    others = {"bundles": make_vectors(), "consensus": make_consensus(), "policies": make_policies()}
+    bundles = {"bundles": make_vectors(), "disclosures": make_disclosures()}
+    others = {**bundles, "consensus": make_consensus(), "policies": make_policies()}
     for name, vectors in (make_all() | others).items():
         path, text = FOLDER / f"{name}.json", render(vectors)
         if not path.exists() or path.read_text("utf-8") != text:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 import tempfile
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -11,6 +12,7 @@ from cellvow.node.bundling import build_bundle
 from cellvow.verify import encode_bundle, encode_trust
 from tests.bundles.chain import Chain
 from tests.bundles.consortium import Consortium
+from tests.bundles.disclosing import PAPER, Disclosing, all_openings, opening
 from tests.bundles.mutation import Case, mutate, sound_case
 from tests.bundles.verdict import judge
 
@@ -24,7 +26,8 @@ _SHAPES = ("key maker", "birth 1", "batch", "certificate 2", "correction", "verd
 _DESCRIPTION = (
     "Whole bundles (formats.md sections 10 to 12): 'bundle' in hexadecimal, 'trust' the text of a trust file or null, "
     "'verdict' what a verifier must say: ok with the proven facts, or the number of the check that fails, 0 where "
-    "the trust file itself has not its form. 'done' says what was done to a sound bundle."
+    "the trust file itself has not its form. What was kept is asked for: the verdict names the outcome. 'done' says "
+    "what was done to a sound bundle."
 )
 
 
@@ -67,6 +70,31 @@ def _second_version() -> list[Case]:
         Case(inherited, log, "validators where a log's key is trusted"),
         Case(by_log, validators, "a log's key where validators are trusted"),
     ]
+
+
+def make_disclosures() -> dict[str, object]:
+    """Bundles that disclose a place, a text and documents, and of what the ledger kept without accepting it."""
+    with tempfile.TemporaryDirectory() as folder:
+        chain = Disclosing(Path(folder))
+        chain.fill()
+        chain.publish("ab")
+        trust = encode_trust(chain.trust())
+        text, paper = opening("position", "/text"), opening("position", "/evidence/0", PAPER)
+        shown = {
+            "none, a place": ("place", all_openings("place")),
+            "none, a text and its documents, one of them shown": ("position", all_openings("position")),
+            "none, one document alone": ("position", [paper]),
+            "none, a contested claim": ("claim", []),
+            "none, a message that waits for a second signature": ("held", []),
+            "an opening moved to another field": ("position", [replace(text, at="/evidence/1")]),
+            "an opening of another statement": ("place", [replace(text, at="/place")]),
+            "a place that is not there": ("position", [replace(text, at="/texts")]),
+            "another document": ("position", [replace(paper, document=PAPER[1:])]),
+            "a document where none is committed to": ("position", [replace(text, document=PAPER)]),
+        }
+        cases = [Case(chain.proof(name, opened), trust, done) for done, (name, opened) in shown.items()]
+        chain.close()
+    return {"cases": [_document(case) for case in cases], "description": _DESCRIPTION}
 
 
 def _second(consortium: Consortium, name: str) -> tuple[bytes, bytes]:

@@ -19,12 +19,15 @@ FIELDS = (
     "chain_id",
     "cosigned_by",
     "disclosures",
+    "documents",
     "height",
     "kid",
     "leaf",
     "message",
     "organisation",
     "origin",
+    "outcome",
+    "places",
     "records",
     "ruleset",
     "sequence",
@@ -43,7 +46,7 @@ def judge(case: Case) -> dict[str, object]:
     """The Python verifier's verdict in the form of the other's."""
     try:
         trust = None if case.trust is None else parse_trust(case.trust)
-        verified: Verified = verify_bundle(case.bundle, trust, signature.is_valid)
+        verified: Verified = verify_bundle(case.bundle, trust, signature.is_valid, kept=True)
     except VerificationError as error:
         return {"ok": False, "check": error.check}
     except Malformed:

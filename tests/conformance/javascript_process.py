@@ -107,8 +107,8 @@ def run_verifier(*words: str, given: str = "") -> subprocess.CompletedProcess[st
 
 
 def verify_lines(cases: list[tuple[bytes, str | None]]) -> list[dict[str, Answer]]:
-    """The verdicts on many bundles from one process."""
-    lines = [json.dumps({"bundle": bundle.hex(), "trust": trust}) for bundle, trust in cases]
+    """The verdicts on many bundles from one process, which is asked what was kept, too."""
+    lines = [json.dumps({"bundle": bundle.hex(), "kept": True, "trust": trust}) for bundle, trust in cases]
     answer = run_verifier("--lines", given="\n".join(lines))
     answer.check_returncode()
     return [json.loads(line) for line in answer.stdout.splitlines()]

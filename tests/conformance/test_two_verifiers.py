@@ -14,6 +14,7 @@ from cellvow.node.bundling import build_bundle
 from cellvow.verify import encode_bundle, encode_trust, parse_trust, verify_bundle
 from tests.bundles.chain import Chain, Sound, disclosures
 from tests.bundles.consortium import Consortium
+from tests.bundles.disclosing import Disclosing
 from tests.bundles.mutation import Case, generate
 from tests.bundles.verdict import FIELDS, judge
 from tests.conformance.javascript_process import verify_lines
@@ -40,6 +41,16 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
 def consortium(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Consortium]:
     """A ledger whose validators vouch for it, with keys that genesis does not lead to."""
     built = Consortium(tmp_path_factory.mktemp("consortium"))
+    built.fill()
+    built.publish()
+    yield built
+    built.close()
+
+
+@pytest.fixture(scope="module")
+def disclosing(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Disclosing]:
+    """A ledger whose statements commit to places, texts and documents, with a claim and a hold."""
+    built = Disclosing(tmp_path_factory.mktemp("disclosing"))
     built.fill()
     built.publish()
     yield built
@@ -85,6 +96,20 @@ def test_both_verifiers_say_the_same_of_every_bundle_from_a_consortium(consortiu
 
     found = differences(generate(rng, sounds, COUNT // 4))
 
+    assert [] == found
+
+
+@pytest.mark.node
+@pytest.mark.slow
+def test_both_verifiers_say_the_same_of_whatever_is_disclosed_and_kept(disclosing: Disclosing) -> None:
+    """The same for fields and documents disclosed by their places, for contested claims and for holds."""
+    rng = random.Random(SEED)
+    sounds = [disclosing.sound(rng) for _ in range(24)]
+    verdicts = [judge(Case(one.bundle, one.trust, one.name)) for one in sounds]
+
+    found = differences(generate(rng, sounds, COUNT // 4))
+
+    assert {"accepted", "contested", "held"} == {verdict.get("outcome") for verdict in verdicts}
     assert [] == found
 
 

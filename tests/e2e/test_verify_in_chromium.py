@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 from collections.abc import Iterator, Sequence
 from pathlib import Path
@@ -26,10 +27,12 @@ from tests.unit.web.samples import BATTERY, STRANGER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-VECTORS = Path(__file__).parents[1] / "conformance" / "vectors" / "bundles.json"
-CASES: list[dict[str, Any]] = json.loads(VECTORS.read_text(encoding="utf-8"))["cases"]
+FOLDER = Path(__file__).parents[1] / "conformance" / "vectors"
+CASES: list[dict[str, Any]] = json.loads((FOLDER / "bundles.json").read_text(encoding="utf-8"))["cases"]
+DISCLOSURES: list[dict[str, Any]] = json.loads((FOLDER / "disclosures.json").read_text(encoding="utf-8"))["cases"]
 SOUND = next(case for case in CASES if case["verdict"]["ok"] and case["verdict"]["disclosures"])
 FORGED = {case["verdict"]["check"]: case for case in CASES if not case["verdict"]["ok"]}
+DONE = {case["done"]: case for case in DISCLOSURES}
 HOLDS_MS = 20_000
 
 
@@ -111,6 +114,47 @@ def test_a_sound_proof_holds_check_by_check(browser: Browser, site: str, width: 
         assert [] == violations(page)
         assert 0 >= sideways(page)
         assert all(address.startswith(f"{site}/") for address in requested)
+        assert [] == trouble
+
+
+@pytest.mark.parametrize("width", [PHONE, DESKTOP])
+def test_a_text_and_its_documents_are_shown_and_saved(browser: Browser, site: str, width: int) -> None:
+    """Each by its name; the document that the proof holds is saved byte for byte, without a request."""
+    case = DONE["none, a text and its documents, one of them shown"]
+    with opened(browser, f"{site}/verify", width=width) as (page, requested, trouble):
+        choose(page, case)
+        rows = page.locator("#result table >> nth=1 >> tbody tr").all_inner_texts()
+        assert ["Evidence 1", "Evidence 2", "Text"] == [row.split("\t")[0] for row in rows]
+        assert "It was never theirs." in rows[2]
+        assert case["verdict"]["disclosures"][1]["sha256"] in rows[1]
+        with page.expect_download() as saved:
+            page.click("#result a[download]")
+        assert "report.pdf" == saved.value.suggested_filename
+        digest = hashlib.sha256(saved.value.path().read_bytes()).hexdigest()
+        assert case["verdict"]["documents"][0] == digest
+        assert [] == violations(page)
+        assert 0 >= sideways(page)
+        assert all(address.startswith((f"{site}/", f"blob:{site}/")) for address in requested)
+        assert [] == trouble
+
+
+KEPT = {
+    "none, a contested claim": "Contested: kept, not accepted.",
+    "none, a message that waits for a second signature": "Held: kept, not accepted.",
+}
+
+
+@pytest.mark.parametrize("done", KEPT)
+def test_what_was_kept_is_never_shown_as_accepted(browser: Browser, site: str, done: str) -> None:
+    """First of all, beside the ninth check, and among the facts."""
+    with opened(browser, f"{site}/verify") as (page, _, trouble):
+        choose(page, DONE[done])
+        assert page.inner_text("#said").startswith(KEPT[done])
+        assert "kept" == page.get_attribute("#result", "data-result")
+        assert "kept, not accepted" in page.inner_text("#result li.kept .state")
+        assert KEPT[done] in page.inner_text("#result table >> nth=0")
+        assert "rules accepted it" not in page.inner_text("#result")
+        assert [] == violations(page)
         assert [] == trouble
 
 

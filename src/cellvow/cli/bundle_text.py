@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from cellvow.core.primitives.encoding import Json, parse_object
 
 if TYPE_CHECKING:
-    from cellvow.verify.bundle import Bundle, Inclusion
+    from cellvow.verify.bundle import Bundle, Disclosed, Inclusion
 
 
 def bundle_document(bundle: "Bundle") -> dict[str, object]:
@@ -25,6 +25,7 @@ def bundle_document(bundle: "Bundle") -> dict[str, object]:
         "records": {} if state is None else {one.key: parse_object(one.value) for one in state.records},
         "has_state": state is not None,
         "disclosures": [parse_object(one.field) for one in bundle.disclosures],
+        "places": [one.at for one in bundle.disclosures],
     }
 
 
@@ -144,6 +145,12 @@ def _described_state(bundle: "Bundle") -> str:
 def _described_disclosures(bundle: "Bundle") -> str:
     if not bundle.disclosures:
         return "Disclosures: none, so no value is readable"
-    named = [parse_object(one.field) for one in bundle.disclosures]
-    values = ", ".join(f"{one.get('quantity')} {one.get('value', '(curve)')} {one.get('unit', '')}" for one in named)
-    return f"Disclosures: {values}"
+    return f"Disclosures: {', '.join(_described_disclosure(one) for one in bundle.disclosures)}"
+
+
+def _described_disclosure(one: "Disclosed") -> str:
+    field = parse_object(one.field)
+    if one.at is None:
+        return f"{field.get('quantity')} {field.get('value', '(curve)')} {field.get('unit', '')}"
+    is_here = "" if one.document is None else f" with a document of {len(one.document)} bytes"
+    return f"{one.at[1:]}{is_here}"

@@ -15,6 +15,7 @@ from cellvow.cli.parsing import parse_battery, parse_statement_digest
 
 if TYPE_CHECKING:
     from cellvow.node.store import LedgerStore
+    from cellvow.workspace.disclosing import Opening
     from cellvow.workspace.workspace import Workspace
 
 app = make_app(
@@ -44,8 +45,23 @@ class BundleToMake(ReadingOptions):
         str | None, typer.Option(metavar="ORGANISATION", help="Who issued it; without: the workspace's organisation.")
     ] = None
     disclose: Annotated[
-        str, typer.Option(metavar="all|none|QUANTITY,...", help="Which values of your vault to open in it.")
+        str,
+        typer.Option(
+            metavar="all|none|NAME,...",
+            help="What to open in it of your vault: quantities, or fields like place, report, text, evidence/0.",
+        ),
     ] = "none"
+    document: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="FILE",
+            dir_okay=False,
+            help="A document to put in, whose field --disclose opens; may be given again.",
+        ),
+    ] = None
+    vault_documents: Annotated[
+        bool, typer.Option("--vault-documents", help="Put in the documents of opened fields that your vault keeps.")
+    ] = False
     no_state: Annotated[bool, typer.Option("--no-state", help="Without proofs of the records as they stand now.")] = (
         False
     )
@@ -61,13 +77,16 @@ class BundleToMake(ReadingOptions):
             "--disclose all --workspace lab --out certificate.cvb"
         ),
         "cellvow bundle STATEMENT --ledger node --out proof.cvb",
+        "cellvow bundle STATEMENT --disclose place --workspace fleet --out place.cvb",
+        "cellvow bundle STATEMENT --disclose text,evidence --document report.pdf --workspace maker --out position.cvb",
     ),
 )
 def make(options: BundleToMake) -> Answer:
     """Write the proof of one statement into a file.
 
     It can be checked without us and without a network. Nothing confidential is in it unless --disclose says so.
-    Whoever gets a disclosed value can pass it on.
+    Whoever gets what it discloses can pass it on. Of a contested claim, or of a message that waits for a second
+    signature, it proves that it was signed and kept, and not accepted.
     """
     from cellvow.node.records import StoredState
     from cellvow.workspace.sharing import Wanted, export_bundle
@@ -77,7 +96,8 @@ def make(options: BundleToMake) -> Answer:
         try:
             digest, index = _named_statement(options, store, workspace)
             state = None if options.no_state else StoredState(store)
-            data = export_bundle(store, workspace, Wanted(digest, index, _disclosed(options, workspace), state))
+            opening = _opening(options, workspace)
+            data = export_bundle(store, workspace, Wanted(digest, index, (), state, opening=opening))
         finally:
             store.close()
     options.out.write_bytes(data)
@@ -152,13 +172,36 @@ def read_bounded(path: Path, bytes_max: int) -> bytes:
     return data
 
 
-def _disclosed(options: BundleToMake, workspace: "Workspace | None") -> tuple[str, ...] | None:
-    """Names of quantities; None stands for all there are."""
+def _opening(options: BundleToMake, workspace: "Workspace | None") -> "Opening":
+    """What to open, by name, and the documents to put in."""
+    from cellvow.workspace.disclosing import Opening
+
+    paths = options.document or []
     if options.disclose == "none":
-        return ()
+        if paths or options.vault_documents:
+            raise WrongUsage("a document is shown with the field that it belongs to: name that with --disclose")
+        return Opening()
     if workspace is None:
         raise WrongUsage("--disclose opens values of a vault: name the --workspace that holds them")
-    return None if options.disclose == "all" else tuple(options.disclose.split(","))
+    names = None if options.disclose == "all" else tuple(options.disclose.split(","))
+    return Opening(names, [_read_document(path) for path in paths], options.vault_documents)
+
+
+def _read_document(path: Path) -> bytes:
+    """A document to put in; raises `Malformed` where no bundle could hold it."""
+    from cellvow.core.primitives.errors import Malformed
+    from cellvow.core.primitives.limits import BUNDLE_BYTES_MAX
+
+    try:
+        size = path.stat().st_size
+    except OSError as error:
+        raise WrongUsage(f"{path} cannot be read: {error.strerror}") from error
+    if size > BUNDLE_BYTES_MAX:
+        raise Malformed(
+            f"{path} is larger than a bundle may be ({BUNDLE_BYTES_MAX} bytes): hand it over beside the bundle, which "
+            "discloses its SHA-256"
+        )
+    return read_bounded(path, BUNDLE_BYTES_MAX)
 
 
 def _named_statement(options: BundleToMake, store: "LedgerStore", workspace: "Workspace | None") -> tuple[bytes, int]:

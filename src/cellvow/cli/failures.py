@@ -38,6 +38,7 @@ class ExitCode(IntEnum):
     RE_TEST = 6
     CANNOT_TELL = 7
     WAITING = 8
+    NOT_ACCEPTED = 9
     FAULT = 70
     INTERRUPTED = 130
 
@@ -52,6 +53,7 @@ MEANINGS = {
     ExitCode.RE_TEST: "a verdict: test again",
     ExitCode.CANNOT_TELL: "a verdict: cannot tell from what is shown",
     ExitCode.WAITING: "recorded, and waiting for a second signature: nothing was done yet",
+    ExitCode.NOT_ACCEPTED: "the evidence holds, and shows a claim or a hold: kept, not accepted",
     ExitCode.FAULT: "a fault of this program",
     ExitCode.INTERRUPTED: "interrupted",
 }

@@ -203,7 +203,8 @@ def _life(passport: "Passport", words: PageWords) -> list[str | Table]:
     for step in passport.life:
         corrected = f" [{words.text('life.corrected')}]" if step.corrected else ""
         day = words.day(step.source.time_ms)
-        marks = f"{corrected}{mark_suspect(step.source, words)}"
+        contested = "" if step.claimed is None else f" [{words.text('life.contested')}]"
+        marks = f"{corrected}{contested}{mark_suspect(step.source, words)}"
         lines.append(f"  {day}  {_sentence(step, words).rstrip('.')} ({step.source.name}){marks}")
     return lines if passport.life else [*lines, f"  {words.text('life.none')}"]
 
@@ -214,6 +215,8 @@ def _sentence(step: "LifeStep", words: PageWords) -> str:
     if step.event not in EVENTS:
         return words.text("life.unknown", event=step.event)
     details = {name: _detail(name, text, words) for name, text in step.detail}
+    if step.claimed is not None:
+        return words.text("life.claim", name=step.source.name, **details)
     said = words.term("event", step.event, name=step.source.name, **details)
     if "basis" not in details:
         return said
@@ -223,7 +226,7 @@ def _sentence(step: "LifeStep", words: PageWords) -> str:
 def _detail(name: str, text: str, words: PageWords) -> str:
     if name == "registers":
         return ", ".join(words.term("registers", one) for one in text.split(", "))
-    if name in ("cause", "removal"):
+    if name in ("cause", "message", "removal", "topic"):
         return words.term(name, text)
     if name == "evidence_class":
         return words.term("class", text)

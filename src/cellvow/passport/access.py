@@ -19,7 +19,7 @@
 | documents that workshops may have, by title | - | history | yes |
 | documents for others, by title | - | - | yes |
 | facility | - | - | yes |
-| bundles of statements whose every field is the world's or a commitment | yes | yes | yes |
+| bundles of statements whose every field is the world's or a commitment (as of births, tests) | yes | yes | yes |
 | bundles of other statements | - | - | yes |
 | in a bundle, the values behind commitments | - | health | yes |
 | the export package: all of these in one file | - | - | yes |

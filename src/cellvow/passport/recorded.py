@@ -31,6 +31,18 @@ class Recorded:
     first_kid: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class Claimed:
+    """A message that was kept and not accepted: it claims what the registers deny, and changed none of them.
+
+    `said` is who signed it and when; `topic` and `reference` are those of the dispute that keeps it.
+    """
+
+    said: Recorded
+    topic: str
+    reference: str
+
+
 def _no_keys(_prefix: str) -> Iterable[str]:
     return ()
 
@@ -40,7 +52,8 @@ class Ledger:
     """What a derivation may read: records, the accepted messages about a battery and its model, and the anchoring.
 
     `around` are the messages that the registers of the unit around it stem from, where the battery is a part.
-    `find_keys` names the records under a prefix: without it no part is found.
+    `find_keys` names the records under a prefix: without it no part is found. `claims` are those over the battery:
+    nothing that it is follows from them.
     """
 
     read: Read
@@ -48,13 +61,14 @@ class Ledger:
     anchoring: Anchoring
     around: Sequence[Recorded] = ()
     find_keys: Find = _no_keys
+    claims: Sequence[Claimed] = ()
 
     def find(self, provenance: Provenance | None) -> Recorded | None:
         """The message that a record stems from, or None where it was not said of this battery."""
         if provenance is None:
             return None
         place = (provenance.statement, provenance.index)
-        known = (*self.recorded, *self.around)
+        known = (*self.recorded, *self.around, *(one.said for one in self.claims))
         return next((one for one in known if (one.statement, one.index) == place), None)
 
     def get(self, provenance: Provenance) -> Recorded:

@@ -145,12 +145,17 @@ class Register:
 
 @dataclass(frozen=True, slots=True)
 class LifeStep:
-    """One recorded event of the battery's life; `detail` are parameters for its sentence (`event.TYPE`)."""
+    """One recorded event of the battery's life; `detail` are parameters for its sentence (`event.TYPE`).
+
+    `claimed` is the message that somebody signed against the registers, where the step is such a claim: it was kept,
+    in a dispute, and not accepted.
+    """
 
     event: str
     detail: tuple[tuple[str, str], ...]
     source: Source
     corrected: bool = False
+    claimed: str | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -11,6 +11,7 @@ from cellvow.verify.bundle import (
     RecordProof,
     StateProofs,
     encode_bundle,
+    least_disclosures,
     parse_bundle,
 )
 from cellvow.verify.consensus import (
@@ -49,6 +50,7 @@ __all__ = [
     "encode_bundle",
     "encode_consensus_proof",
     "encode_trust",
+    "least_disclosures",
     "parse_bundle",
     "parse_consensus_proof",
     "parse_trust",

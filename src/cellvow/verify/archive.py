@@ -34,6 +34,7 @@ MODULES = (
     "verify/bundle.py",
     "verify/command.py",
     "verify/consensus.py",
+    "verify/disclosing.py",
     "verify/result.py",
     "verify/shape.py",
     "verify/signer.py",

@@ -3,6 +3,8 @@
 Its members are those of section 10 of docs/reference/formats.md; parsing checks form alone (check 1).
 """
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 
@@ -17,13 +19,16 @@ from cellvow.core.primitives.limits import (
 )
 from cellvow.verify.shape import require_array, require_bytes, require_members
 
-VERSIONS = (1, 2)
+VERSIONS = (1, 2, 3)
 """Version 2 says what version 1 cannot: validators vouch for the log, the state for the signer, or rotations lead from
-a root key of genesis to another."""
+a root key of genesis to another. Version 3 says what 2 cannot: disclosures that are of no result, and documents."""
 RECORDS_MAX = 16
 ROTATIONS_MAX = 7
 """With the registration, eight links at most from genesis to the signer's key."""
 MEDIA_TYPE = "application/vnd.cellvow.bundle.v1+cbor"
+
+_PLACE = re.compile(r"(?:/[a-z0-9_]{1,40}){1,8}", re.ASCII)
+_RESULT = re.compile(r"(?:/replacement)?/results/(?:0|[1-9][0-9]*)", re.ASCII)
 
 Path = tuple[bytes, ...]
 """Sibling hashes, lowest first (RFC 9162)."""
@@ -87,10 +92,16 @@ class StateProofs:
 
 @dataclass(frozen=True, slots=True)
 class Disclosed:
-    """A salt and the field document it opens."""
+    """A salt and the field document it opens; `at` is where the commitment stands in what the message orders.
+
+    `at` is None in versions 1 and 2, where it is one of the results. `document` is what the field document has the
+    digest of, where it is shown.
+    """
 
     salt: bytes
     field: bytes
+    at: str | None = None
+    document: bytes | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,8 +127,17 @@ class Bundle:
     @property
     def version(self) -> int:
         """The least version that can say it."""
+        if any(one.at is not None for one in self.disclosures):
+            return 3
         is_first = self.admission is not None and self.consensus is None and not self.rotations
         return 1 if is_first else 2
+
+
+def least_disclosures(disclosures: Sequence[Disclosed]) -> tuple[Disclosed, ...]:
+    """Disclosures that each know their place, in the order of the message: in the least version that can say them."""
+    if all(one.document is None and _RESULT.fullmatch(one.at or "") for one in disclosures):
+        return tuple(Disclosed(one.salt, one.field) for one in disclosures)
+    return tuple(sorted(disclosures, key=lambda one: one.at or ""))
 
 
 def encode_bundle(bundle: Bundle) -> bytes:
@@ -135,7 +155,7 @@ def encode_bundle(bundle: Bundle) -> bytes:
         "statement": _encode_inclusion(bundle.statement),
         "block": _encode_block(bundle.block),
         "state": state,
-        "disclosures": [{"salt": one.salt, "field": one.field} for one in bundle.disclosures],
+        "disclosures": [_encode_disclosure(one) for one in bundle.disclosures],
     }
     if bundle.version == 1:
         return encode_cbor({**members, "admission": admissions[0], "checkpoint": vouched["note"]})
@@ -150,7 +170,7 @@ def parse_bundle(data: bytes) -> Bundle:
     value = parse_cbor(data)
     version = value.get("version") if isinstance(value, dict) else None
     if version not in VERSIONS:
-        raise Malformed("only bundles of the versions 1 and 2 are known")
+        raise Malformed("only bundles of the versions 1 to 3 are known")
     own = ("checkpoint",) if version == 1 else ("vouched", "rotations")
     names = ("version", "genesis", "admission", "keys", "statement", "block", "state", "disclosures")
     members = require_members(value, *names, *own)
@@ -165,12 +185,12 @@ def parse_bundle(data: bytes) -> Bundle:
         _block(members["block"]),
         note,
         _state(states[0]) if states else None,
-        tuple(_disclosure(one) for one in require_array(members["disclosures"], DISCLOSURES_MAX)),
+        _placed(members["disclosures"]) if version == 3 else _disclosures(members["disclosures"]),
         consensus,
         () if version == 1 else tuple(_inclusion(one) for one in require_array(members["rotations"], ROTATIONS_MAX)),
     )
     if bundle.version != version:
-        raise Malformed("what version 1 can say is not said in version 2")
+        raise Malformed(f"what version {bundle.version} can say is not said in version {version}")
     if bundle.rotations and bundle.admission is None:
         raise Malformed("rotations lead on from genesis: without an admission there are none")
     return bundle
@@ -211,6 +231,15 @@ def _encode_state(state: StateProofs) -> Cbor:
         {"key": one.key, "value": one.value, "siblings": list(one.siblings)} for one in state.records
     ]
     return {**_encode_block(state.block), "records": records}
+
+
+def _encode_disclosure(one: Disclosed) -> Cbor:
+    opened: dict[int | str, Cbor] = {"salt": one.salt, "field": one.field}
+    if one.at is None:
+        ensure(one.document is None, "a document is shown at its place")
+        return opened
+    documents: list[Cbor] = [] if one.document is None else [one.document]
+    return {**opened, "at": one.at, "document": documents}
 
 
 def _vouched(value: Cbor) -> tuple[bytes | None, bytes | None]:
@@ -273,9 +302,30 @@ def _record(value: Cbor) -> RecordProof:
     return RecordProof(key, require_bytes(members["value"]), siblings)
 
 
-def _disclosure(value: Cbor) -> Disclosed:
-    members = require_members(value, "salt", "field")
-    return Disclosed(_hash(members["salt"]), require_bytes(members["field"]))
+def _disclosures(value: Cbor) -> tuple[Disclosed, ...]:
+    """Those of versions 1 and 2, which are of results."""
+    members = [require_members(one, "salt", "field") for one in require_array(value, DISCLOSURES_MAX)]
+    return tuple(Disclosed(_hash(one["salt"]), require_bytes(one["field"])) for one in members)
+
+
+def _placed(value: Cbor) -> tuple[Disclosed, ...]:
+    """Those of version 3, each with its place."""
+    disclosures = tuple(_disclosure_at(one) for one in require_array(value, DISCLOSURES_MAX))
+    places = [one.at or "" for one in disclosures]
+    if any(a >= b for a, b in pairwise(places)):
+        raise Malformed("disclosures stand in ascending order of their places, each once")
+    if all(one.document is None and _RESULT.fullmatch(one.at or "") for one in disclosures):
+        raise Malformed("what version 2 can say is not said in version 3")
+    return disclosures
+
+
+def _disclosure_at(value: Cbor) -> Disclosed:
+    members = require_members(value, "at", "salt", "field", "document")
+    at, documents = members["at"], require_array(members["document"], 1)
+    if not isinstance(at, str) or _PLACE.fullmatch(at) is None:
+        raise Malformed("the place of a disclosure is names and indexes, each after a slash")
+    document = require_bytes(documents[0]) if documents else None
+    return Disclosed(_hash(members["salt"]), require_bytes(members["field"]), at, document)
 
 
 def _path(value: Cbor) -> Path:

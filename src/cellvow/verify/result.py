@@ -3,6 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 
+from cellvow.core.ledger.outcome import ACCEPTED
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import VerificationError
 
@@ -39,7 +40,9 @@ class Verified:
 
     Witnesses stand in `cosigned_by`; where validators vouch for the log, block `signed_height` is the one they signed,
     and `signed_by` names the organisations whose validators did, as far as genesis knows them. `admitted_by` says
-    what shows the signer to be a member: `genesis`, or the `state` under the checkpoint.
+    what shows the signer to be a member: `genesis`, or the `state` under the checkpoint. `outcome` is what the ledger
+    made of the message: `accepted` - or `contested` or `held`, which is kept and not accepted. `places` says where in
+    the message each of the `disclosures` stands, `documents` which digest the document has that is shown with it.
     """
 
     anchored: bool
@@ -57,6 +60,7 @@ class Verified:
     organisation_name: str = ""
     kid: str = ""
     message: dict[str, Json] = field(default_factory=dict)
+    outcome: str = ACCEPTED
     statement_digest: str = ""
     index: int = 0
     sequence: int = 0
@@ -70,6 +74,13 @@ class Verified:
     suspect: bool = False
     standing: str = ""
     disclosures: list[Json] = field(default_factory=list)
+    places: list[str] = field(default_factory=list)
+    documents: list[str | None] = field(default_factory=list)
+
+    @property
+    def is_accepted(self) -> bool:
+        """Whether the ledger accepted it: what was kept only changed nothing."""
+        return self.outcome == ACCEPTED
 
     @property
     def ordered(self) -> dict[str, Json]:

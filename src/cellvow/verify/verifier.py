@@ -7,18 +7,16 @@ check that failed. The caller brings the Ed25519 library: libsodium in our proce
 from collections.abc import Callable
 
 from cellvow.core.ledger.checkpoint import SignatureCheck
-from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
 from cellvow.core.ledger.key import key_record_key, parse_key_record
-from cellvow.core.ledger.outcome import parse_outcome
+from cellvow.core.ledger.outcome import CONTESTED, HELD, Outcome
 from cellvow.core.ledger.state import StateProof, verify_presence
-from cellvow.core.ledger.statement import is_hex
-from cellvow.core.primitives.digest import Digest
-from cellvow.core.primitives.encoding import Json, parse_object
+from cellvow.core.primitives.encoding import parse_object
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.verify.bundle import parse_bundle
+from cellvow.verify.disclosing import check_disclosures
 from cellvow.verify.result import TITLES, Step, Verified, describe_time, ordered_by
 from cellvow.verify.signer import check_key, check_organisation
-from cellvow.verify.standing import attestation_in, derive_standing, derive_suspicion
+from cellvow.verify.standing import derive_standing, derive_suspicion
 from cellvow.verify.trust import Trust
 from cellvow.verify.vouching import check_checkpoint, check_genesis, check_witnesses
 from cellvow.verify.work import (
@@ -28,6 +26,7 @@ from cellvow.verify.work import (
     open_state,
     require,
     require_accepted,
+    require_kept,
     require_signer,
     verify_place,
     verify_signature,
@@ -36,12 +35,14 @@ from cellvow.verify.work import (
 _Check = Callable[[Work], str]
 
 
-def verify_bundle(data: bytes, trust: Trust | None, check: SignatureCheck) -> Verified:
+def verify_bundle(data: bytes, trust: Trust | None, check: SignatureCheck, *, kept: bool = False) -> Verified:
     """What the bundle proves; raises `VerificationError` naming the first check that fails.
 
-    With `trust` None the result is consistent in itself and anchored to nothing (`anchored` is False).
+    With `trust` None the result is consistent in itself and anchored to nothing (`anchored` is False). What the ledger
+    kept without accepting it - a contested claim, a message that waits - is refused, or with `kept` proven as that:
+    whoever asks so looks at `outcome` before he relies on anything.
     """
-    work = Work(data, trust, check, Verified(anchored=trust is not None))
+    work = Work(data, trust, check, Verified(anchored=trust is not None), takes_kept=kept)
     for number, step in enumerate(_CHECKS, start=1):
         detail = _run(number, step, work)
         work.result.steps.append(Step(number, TITLES[number], detail))
@@ -83,13 +84,29 @@ def _check_message(work: Work) -> str:
 
 
 def _check_outcome(work: Work) -> str:
-    require_accepted(work.bundle.statement)
+    statement = work.bundle.statement
+    outcome = require_kept(statement) if work.takes_kept else require_accepted(statement)
+    if not outcome.is_accepted:
+        return _check_kept(work, outcome)
     if work.result.message.get("type") != "Countersign":
         return "the ledger accepted it"
-    events = parse_outcome(work.bundle.statement.outcome).events
-    first = events[0].get("first") if events else None
+    first = outcome.events[0].get("first") if outcome.events else None
     require(isinstance(first, str), "a second signature without the key that signed first")
     return f"the ledger accepted it, as the second signature after that of key {first}"
+
+
+def _check_kept(work: Work, outcome: Outcome) -> str:
+    """That a message was kept and not accepted, as its first event says."""
+    event = outcome.events[0] if outcome.events else {}
+    if outcome.is_held:
+        require(event.get("type") == "MessageHeld", "it is said to wait, and no event says so")
+        work.result.outcome = HELD
+        return "kept, not accepted: it waits for a second signature of its organisation, and has done nothing"
+    opener, reference = event.get("opener"), event.get("reference")
+    is_claim = event.get("type") == "DisputeOpened" and isinstance(opener, str) and isinstance(reference, str)
+    require(is_claim, "it is said to be contested, and no event names the dispute")
+    work.result.outcome = CONTESTED
+    return f"contested: kept, not accepted. It changed nothing; dispute {reference} of {opener} keeps what it claims"
 
 
 def _check_inclusion(work: Work) -> str:
@@ -128,7 +145,9 @@ def _check_state(work: Work) -> str:
     require(key.public_key == work.key.public_key.hex(), "the state shows another public key")
     require(key.revoked_height is None or result.height <= key.revoked_height, "the key was revoked before")
     result.state_shown, result.state_time_ms = True, block.time_ms
-    standing, suspicion = derive_standing(result), derive_suspicion(key, result.time_ms)
+    # What was not accepted left no record: one of that name is another statement's.
+    standing = derive_standing(result) if result.is_accepted else ""
+    suspicion = derive_suspicion(key, result.time_ms)
     result.suspect = bool(suspicion)
     result.standing = f"{suspicion}; apart from that {standing}" if suspicion and standing else suspicion or standing
     told = [f"the attestation is {standing}"] if standing else []
@@ -136,42 +155,6 @@ def _check_state(work: Work) -> str:
     when = f"block {block.height} of {describe_time(block.time_ms)}"
     shown = f"{len(state.records)} records as of {when}; the key was not revoked before it signed"
     return "; ".join([shown, *told])
-
-
-def _check_disclosures(work: Work) -> str:
-    disclosures = work.bundle.disclosures
-    if not disclosures:
-        return "nothing is disclosed"
-    results = _results_in(work.result.message)
-    if not isinstance(results, list):
-        raise VerificationError("nothing here is committed to")
-    remaining = list(results)
-    for disclosed in disclosures:
-        work.result.disclosures.append(_open_disclosure(remaining, Disclosure(disclosed.salt, disclosed.field)))
-    return f"{len(disclosures)} disclosed values are those committed to"
-
-
-def _results_in(message: dict[str, Json]) -> Json:
-    """What a message commits to: the results of an attestation, or of a recorded verdict."""
-    ordered = ordered_by(message)
-    committing = ordered if ordered.get("type") == "RecordVerdict" else attestation_in(ordered) or {}
-    return committing.get("results")
-
-
-def _open_disclosure(remaining: list[Json], disclosure: Disclosure) -> Json:
-    """The field, once it opens a result of `remaining`; that result and those before it are taken off."""
-    parse_object(disclosure.field)
-    while remaining:
-        result = remaining.pop(0)
-        if not isinstance(result, dict) or not is_hex(result.get("commitment"), 32):
-            raise VerificationError("a result holds no commitment")
-        try:
-            document = verify_disclosure(disclosure, Digest(bytes.fromhex(str(result["commitment"]))))
-        except VerificationError:
-            continue
-        require(document.get("quantity") == result.get("quantity"), "the value is of another quantity")
-        return document
-    raise VerificationError("a disclosed value is not among those committed to, or stands out of order")
 
 
 _CHECKS: tuple[_Check, ...] = (
@@ -187,5 +170,5 @@ _CHECKS: tuple[_Check, ...] = (
     _check_inclusion,
     _check_block,
     _check_state,
-    _check_disclosures,
+    check_disclosures,
 )

@@ -4,7 +4,7 @@ from dataclasses import dataclass, field
 
 from cellvow.core.ledger.checkpoint import SignatureCheck
 from cellvow.core.ledger.log import BlockLeaf, block_leaf, parse_block_leaf, statement_leaf
-from cellvow.core.ledger.outcome import OUTCOME_DOMAIN, outcome_leaf, parse_outcome
+from cellvow.core.ledger.outcome import OUTCOME_DOMAIN, Outcome, outcome_leaf, parse_outcome
 from cellvow.core.ledger.state import StateProof, verify_presence
 from cellvow.core.ledger.statement import (
     BATCH_CONTENT,
@@ -39,13 +39,15 @@ class SignerKey:
 class Work:
     """The bundle and what the checks so far have established; each check fills in what later ones need.
 
-    `root_keys` holds the organisation's root keys by their key identifier.
+    `root_keys` holds the organisation's root keys by their key identifier. `takes_kept`: what the ledger kept without
+    accepting it is proven as that, and not refused.
     """
 
     data: bytes
     trust: Trust | None
     check: SignatureCheck
     result: Verified
+    takes_kept: bool = False
     bundle: Bundle = field(init=False)
     root: Digest = field(init=False)
     members: dict[str, Json] = field(init=False)
@@ -106,13 +108,20 @@ def open_message(inclusion: Inclusion, envelope: Envelope) -> dict[str, Json]:
     return parse_object(place.message)
 
 
-def require_accepted(inclusion: Inclusion) -> None:
-    """Refuse a statement that the ledger rejected."""
-    outcome = parse_outcome(inclusion.outcome)
+def require_accepted(inclusion: Inclusion) -> Outcome:
+    """Refuse a statement that the ledger rejected, or only kept."""
+    outcome = require_kept(inclusion)
     require(not outcome.is_contested, "the ledger kept it as a claim against its registers: it changed none of them")
     require(not outcome.is_held, "it waits for a second signature of its organisation: it has done nothing")
+    return outcome
+
+
+def require_kept(inclusion: Inclusion) -> Outcome:
+    """Refuse a statement that the ledger rejected, but not one that it kept as a claim, or until a second signature."""
+    outcome = parse_outcome(inclusion.outcome)
     reason = outcome.reason
-    require(outcome.is_accepted, f"the ledger rejected it with code {0 if reason is None else int(reason)}")
+    require(reason is None, f"the ledger rejected it with code {0 if reason is None else int(reason)}")
+    return outcome
 
 
 def verify_place(work: Work, inclusion: Inclusion, envelope: Envelope) -> None:

@@ -23,7 +23,7 @@ from cellvow.web.wording import Wording
 
 _CORRECTED_TO = ("manufactured_on", "reference")
 """What a correction may say anew, as the detail of its step names it."""
-_TERMS = {"cause": "cause", "evidence_class": "class", "removal": "removal"}
+_TERMS = {"cause": "cause", "evidence_class": "class", "message": "message", "removal": "removal", "topic": "topic"}
 """Details of a step that are words of a closed vocabulary."""
 
 
@@ -106,6 +106,8 @@ def _sentence(step: LifeStep, wording: Wording) -> Markup:
         return catalogue.text("life.unknown", event=step.event)
     words = {name: _detail_words(name, text, wording) for name, text in detail.items()}
     words["name"] = isolate_foreign(step.source.name)
+    if step.claimed is not None:
+        return catalogue.text("life.claim", **words)
     said = [_fill(step.event, words, wording)]
     if "basis" in words:
         said.append(catalogue.text("reconstructed.step", evidence=words["evidence_class"], basis=words["basis"]))

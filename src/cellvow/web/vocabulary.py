@@ -121,11 +121,25 @@ MESSAGES = (
 )
 """Messages that a proof can be of."""
 
+COMMITTED = (
+    "document",
+    "evidence",
+    "facility",
+    "grounds",
+    "order",
+    "place",
+    "recovered",
+    "report",
+    "text",
+)
+"""Fields of messages that stand on the ledger as commitments, beside results."""
+
 VOCABULARIES: dict[str, tuple[str, ...]] = {
     "basis": ("rated capacity", "measured capacity", "recorded in the file", "declared, not recorded"),
     "category": CATEGORIES,
     "cause": ("typing_error", "wrong_unit", "wrong_document", "wrong_value", "other"),
     "class": CLASSES,
+    "committed": COMMITTED,
     "ended": ("succeeded", "recycled", "destroyed"),
     "event": EVENTS,
     "fact": (

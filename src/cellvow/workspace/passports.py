@@ -21,7 +21,7 @@ from cellvow.node.store import LedgerStore
 from cellvow.passport.access import may_take_bundle, sees_values
 from cellvow.passport.claimed import Claimed, derive_claimed
 from cellvow.passport.derivation import derive_passport
-from cellvow.passport.recorded import Ledger, Recorded
+from cellvow.passport.recorded import Claimed, Ledger, Recorded
 from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Anchoring, Audience, Consented, Passport, Reader, as_reader
 from cellvow.verify import Disclosed, encode_bundle, parse_bundle
@@ -106,12 +106,13 @@ class PassportReader:
         """
         reader = as_reader(who)
         with _Reading(self) as (store, timeline):
-            recorded = _recorded(store, timeline, battery)
-            passport = self._derive(store, recorded, battery, reader)
+            recorded, claims = _recorded(store, timeline, battery), timeline.claims(store, battery)
+            passport = self._derive(store, recorded, claims, battery, reader)
         if passport is None:
             return None
         named = _sources(passport)
-        places = ((one, (one.statement, one.index)) for one in recorded)
+        said = (*recorded, *(claim.said for claim in claims))
+        places = ((one, (one.statement, one.index)) for one in said)
         proofs = frozenset(place for one, place in places if place in named and may_take_bundle(one.message, reader))
         return Viewed(passport, proofs)
 
@@ -146,17 +147,20 @@ class PassportReader:
     def bundle(self, battery: str, statement: str, index: int, who: Audience | Reader) -> bytes | None:
         """The proof of a statement that this reader's passport of the battery names, if he may have it.
 
-        Of an attestation it opens the values that he is shown, where they are known.
+        Of an attestation it opens the values that he is shown, where they are known; of a claim that was kept, none.
         """
         reader = as_reader(who)
         with _Reading(self) as (store, timeline):
-            recorded = _recorded(store, timeline, battery)
-            passport = self._derive(store, recorded, battery, reader)
+            recorded, claims = _recorded(store, timeline, battery), timeline.claims(store, battery)
+            passport = self._derive(store, recorded, claims, battery, reader)
             if passport is None or (statement, index) not in _sources(passport):
                 return None
-            found = _find(recorded, statement, index)
+            found = _find([*recorded, *(claim.said for claim in claims)], statement, index)
             if found is None or not may_take_bundle(found.message, reader):
                 return None
+            if found not in recorded:
+                wanted = Wanted(bytes.fromhex(statement), index, (), self._state_at(store))
+                return export_bundle(store, None, wanted)
             workspace = self.workspace if reader.audience is Audience.OWNER else None
             disclose = None if workspace is not None else ()
             wanted = Wanted(bytes.fromhex(statement), index, disclose, self._state_at(store))
@@ -174,8 +178,8 @@ class PassportReader:
         reader = as_reader(who)
         with _Reading(self) as (store, timeline), store.unchanging():
             timeline.follow(store)
-            recorded = _recorded(store, timeline, battery)
-            passport = self._derive(store, recorded, battery, reader)
+            recorded, claims = _recorded(store, timeline, battery), timeline.claims(store, battery)
+            passport = self._derive(store, recorded, claims, battery, reader)
             if passport is None:
                 yield None
                 return
@@ -199,7 +203,12 @@ class PassportReader:
         return self._state[1]
 
     def _derive(
-        self, store: LedgerStore, recorded: Sequence[Recorded], battery: str, reader: Reader
+        self,
+        store: LedgerStore,
+        recorded: Sequence[Recorded],
+        claims: Sequence[Claimed],
+        battery: str,
+        reader: Reader,
     ) -> Passport | None:
         known = self._known(recorded) if sees_values(reader) else {}
         fields = {commitment: parse_object(one.field) for commitment, one in known.items()}
@@ -209,6 +218,7 @@ class PassportReader:
             anchoring=read_anchoring(self.home, store),
             around=_around(store, battery),
             find_keys=lambda prefix: [key for key, _ in store.records(prefix)],
+            claims=claims,
         )
         return derive_passport(ledger, battery, reader, fields, now_ms())
 

@@ -1,4 +1,4 @@
-"""A read model: which accepted messages concern which battery or model, and which short code names which battery.
+"""A read model: which messages concern which battery or model - accepted, or kept as claims - and its short code.
 
 May be dropped and rebuilt from blocks.
 """
@@ -6,6 +6,7 @@ May be dropped and rebuilt from blocks.
 import re
 from collections.abc import Iterable, Iterator
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -17,15 +18,17 @@ from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.identifier import BATTERY_PATTERN, BatteryId
 from cellvow.core.protocol.ruleset import get_ruleset
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
-from cellvow.passport.recorded import Recorded
+from cellvow.passport.recorded import Claimed, Recorded
 from cellvow.passport.short_code import derive_short_code
 
-FORMAT = 3
+FORMAT = 4
 _OF_NOBODY = "UnknownUnitSighted"
 """An identifier that nobody registered is no battery: it has no page, and no place in a list of them."""
 _TABLES = """
 CREATE TABLE place(subject TEXT NOT NULL, leaf INTEGER NOT NULL, message INTEGER NOT NULL,
     PRIMARY KEY(subject, leaf, message)) WITHOUT ROWID;
+CREATE TABLE claim(battery TEXT NOT NULL, leaf INTEGER NOT NULL, message INTEGER NOT NULL,
+    PRIMARY KEY(battery, leaf, message)) WITHOUT ROWID;
 CREATE TABLE short(code TEXT NOT NULL, battery TEXT NOT NULL, PRIMARY KEY(code, battery)) WITHOUT ROWID;
 CREATE TABLE followed(genesis BLOB NOT NULL, height INTEGER NOT NULL);
 """
@@ -58,12 +61,14 @@ class Timeline:
     def follow(self, store: LedgerStore) -> None:
         """Take in the blocks that are new since the last call."""
         for block in store.blocks(after=self.height):
-            places = []
+            places, claims = [], []
             for stored in store.statements(block.first_leaf, block.statements):
                 places += [(subject, stored.leaf, index) for subject, index in _subjects(stored, block)]
+                claims += [(battery, stored.leaf, index) for battery, index in _claims(stored)]
             codes = [(derive_short_code(one), one) for one in _batteries(subject for subject, _, _ in places)]
             with self._connection as connection:
                 connection.executemany("INSERT OR IGNORE INTO place VALUES(?, ?, ?)", places)
+                connection.executemany("INSERT OR IGNORE INTO claim VALUES(?, ?, ?)", claims)
                 connection.executemany("INSERT OR IGNORE INTO short VALUES(?, ?)", codes)
                 # Another follower may be further already.
                 connection.execute("UPDATE followed SET height=max(height, ?)", (block.height,))
@@ -75,6 +80,12 @@ class Timeline:
             query = "SELECT leaf, message FROM place WHERE subject=?"
             places += [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (subject,))]
         return [_recorded(store, leaf, index) for leaf, index in sorted(dict.fromkeys(places))]
+
+    def claims(self, store: LedgerStore, battery: str) -> list[Claimed]:
+        """The claims over a battery that were kept and not accepted, in the order of the log."""
+        query = "SELECT leaf, message FROM claim WHERE battery=? ORDER BY leaf, message"
+        places = [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (battery,))]
+        return [_claimed(store, leaf, index) for leaf, index in places]
 
     @staticmethod
     def find(store: LedgerStore, statement: str, index: int) -> Recorded:
@@ -152,24 +163,67 @@ def _subjects(stored: StoredStatement, block: StoredBlock) -> list[tuple[str, in
     ]
 
 
+def _claims(stored: StoredStatement) -> list[tuple[str, int]]:
+    """(battery that the claim is about, place of the message) of what was kept as a claim."""
+    outcomes = ((index, parse_outcome(data)) for index, data in enumerate(stored.outcomes))
+    return [(str(one.events[-1]["battery"]), index) for index, one in outcomes if one.is_contested]
+
+
 def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
     stored = store.statements(leaf, 1)[0]
-    block, outcome = store.block(stored.height), parse_outcome(stored.outcomes[index])
-    if block is None or not outcome.is_accepted:
+    outcome = parse_outcome(stored.outcomes[index])
+    if not outcome.is_accepted:
         raise OperationalError(
             f"the index names message {index} of leaf {leaf}, which was not accepted: delete the index"
         )
-    ruleset, envelope = get_ruleset(parse_block_leaf(block.body).ruleset), stored.statement.envelope
+    signed = _signed(store, stored, index)
+    first = str(outcome.events[0]["first"]) if isinstance(signed.message, Countersign) else None
+    return _said(stored, index, signed, first)
+
+
+def _claimed(store: LedgerStore, leaf: int, index: int) -> Claimed:
+    stored = store.statements(leaf, 1)[0]
+    outcome = parse_outcome(stored.outcomes[index])
+    if not outcome.is_contested:
+        raise OperationalError(f"the index names message {index} of leaf {leaf}, which is no claim: delete the index")
+    signed, first = _signed(store, stored, index), None
+    if isinstance(signed.message, Countersign):
+        # The claim's event does not name the key that signed first: the statement that waited does.
+        waited = store.statement_of_digest(bytes.fromhex(signed.message.statement))
+        first = None if waited is None else waited.statement.envelope.kid.hex()
+    opened = outcome.events[-1]
+    return Claimed(_said(stored, index, signed, first), str(opened["topic"]), str(opened["reference"]))
+
+
+class _Signed(NamedTuple):
+    """A message as it was signed, a second signature around what it orders; and the block that holds it."""
+
+    message: Message
+    ordered: Message
+    block: StoredBlock
+
+
+def _signed(store: LedgerStore, stored: StoredStatement, index: int) -> _Signed:
+    block = store.block(stored.height)
+    if block is None:
+        raise OperationalError(f"the index names leaf {stored.leaf}, whose block is not there: delete the index")
+    ruleset = get_ruleset(parse_block_leaf(block.body).ruleset)
     message = ruleset.parse_message(stored.statement.messages[index])
+    return _Signed(message, ruleset.ordered_by(message), block)
+
+
+def _said(stored: StoredStatement, index: int, signed: _Signed, first_kid: str | None) -> Recorded:
+    """A message with its signer and its block, whatever became of it."""
+    envelope = stored.statement.envelope
     return Recorded(
-        message=ruleset.ordered_by(message),
-        event=str(outcome.events[-1]["type"]),
+        message=signed.ordered,
+        event=str(parse_outcome(stored.outcomes[index]).events[-1]["type"]),
         organisation=envelope.organisation,
         kid=envelope.kid.hex(),
         statement=envelope.digest.hex(),
         index=index,
-        height=block.height,
-        time_ms=block.time_ms,
-        leaf=leaf,
-        first_kid=str(outcome.events[0]["first"]) if isinstance(message, Countersign) else None,
+        height=signed.block.height,
+        time_ms=signed.block.time_ms,
+        leaf=stored.leaf,
+        first_kid=first_kid,
     )

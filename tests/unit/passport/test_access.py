@@ -10,7 +10,7 @@ import pytest
 from cellvow.core.contracts.battery import VoidingCause
 from cellvow.core.contracts.contract import Message
 from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY
-from cellvow.core.protocol.ruleset import RULESETS
+from cellvow.core.protocol.ruleset import NEWEST, RULESETS
 from cellvow.passport.access import (
     circles,
     is_open,
@@ -84,11 +84,18 @@ def test_why_a_certificate_is_void_is_the_worlds_unless_it_tells_what_work_was_d
     assert sees_voiding(OWNER, cause)
 
 
-OPEN = (messages.model(), messages.battery(), messages.reconstructed(), messages.certificate())
-CLOSED = (messages.offer(CARMAKER), messages.accept())
+OPEN = (
+    messages.model(),
+    messages.battery(),
+    messages.reconstructed(),
+    messages.certificate(),
+    messages.assessment("safe", ("rival", "I-1")),
+    messages.second_life(),
+)
+CLOSED = (messages.offer(CARMAKER), messages.accept(), messages.incident(), messages.grading())
 
 
-@pytest.mark.parametrize("kind", [*RULESETS[1].handlers])
+@pytest.mark.parametrize("kind", [*RULESETS[NEWEST].handlers])
 def test_a_message_with_one_field_of_the_members_is_closed(kind: type[Message]) -> None:
     """Whatever messages there will be: what nobody thought about is the members' at most."""
     foreign = [name for name, circle in circles(kind) if circle not in ("world", "granted")]

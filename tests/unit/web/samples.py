@@ -354,8 +354,10 @@ PARTS = Parts(
 )
 """Fifty parts are what a view holds."""
 CLONED = replace(STRANGER, safety=SAFETY, disputes=(CLONE, WITHDRAWN, DECIDED), notice=NoticeSeen(NOON_MS, NOON_MS))
+_TOLD = (("message", "RegisterBattery"), ("reference", "CLAIM-1"), ("topic", "cloned_serial"))
 FULL = replace(
     MANY_TESTS,
+    life=(*MANY_TESTS.life[:-1], LifeStep("DisputeOpened", _TOLD, CLAIMED, claimed="RegisterBattery")),
     safety=SAFETY,
     disputes=tuple(replace(one, parties=PARTIES) for one in (CLONE, OVER_OWNERSHIP, OVER_OWNERSHIP, WITHDRAWN)),
     notice=NOTICE,

@@ -8,7 +8,7 @@ import pytest
 
 from cellvow.api.problems import derive_refusal
 from cellvow.core.contracts.attestation import IssueAttestation, Method
-from cellvow.core.ledger.outcome import KeptForSecond
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.signature import is_valid
@@ -96,6 +96,29 @@ def test_a_second_signature_puts_it_into_the_passport_with_its_values(deal: Deal
     assert attested["CERT-2"].source.countersigned
     assert not attested["CERT-1"].source.countersigned
     assert [one.value for one in attested["CERT-2"].measured if one.quantity == "capacity"] == [CAPACITY_MAH]
+
+
+def test_a_claim_under_a_second_signature_says_that_two_signed_it(deal: Deal) -> None:
+    """What waits is no step; confirmed, it is contested: a step by two keys, whose proof says kept and not accepted."""
+    with deal.session() as session:
+        with pytest.raises(KeptForSecond) as caught:
+            commands.offer_handover(session, deal.laboratory, BATTERY, "maker", ("custody",), claim=True)
+        session.publish()
+        held = export_bundle(session.store, None, Wanted(bytes.fromhex(caught.value.statement), 0))
+    waiting_life = passport_of(deal, deal.buyer).life
+    with deal.session() as session:
+        with pytest.raises(KeptAsClaim):
+            countersigning.give_second(session, deal.laboratory, caught.value.statement, key_name="second")
+        session.publish()
+    (step,) = [one for one in passport_of(deal, deal.buyer).life if one.claimed is not None]
+    data = PassportReader(deal.home, deal.buyer).bundle(BATTERY, step.source.statement, step.source.index, OWNER)
+    verified = verify_bundle(data or b"", deal.home.trust, is_valid, kept=True)
+
+    assert [None] * len(waiting_life) == [one.claimed for one in waiting_life]
+    assert "held" == verify_bundle(held, deal.home.trust, is_valid, kept=True).outcome
+    assert ("OfferHandover", "DisputeOpened", "lab") == (step.claimed, step.event, step.source.organisation)
+    assert step.source.countersigned
+    assert ("contested", "OfferHandover") == (verified.outcome, verified.ordered["type"])
 
 
 def test_its_bundle_discloses_the_values_to_the_buyer(deal: Deal) -> None:

@@ -69,7 +69,7 @@ def test_an_index_of_an_older_format_is_made_anew(deal: Deal) -> None:
     path = deal.home.folder / TIMELINE_FILE
     PassportReader(deal.home).batteries()
     connection = apsw.Connection(str(path))
-    connection.execute(f"DROP TABLE short; PRAGMA user_version={FORMAT - 1}")
+    connection.execute(f"DROP TABLE short; DROP TABLE claim; PRAGMA user_version={FORMAT - 1}")
     connection.close()
 
     assert [BATTERY] == PassportReader(deal.home).batteries_of_code(CODE)

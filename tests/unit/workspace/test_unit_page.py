@@ -10,10 +10,14 @@ import pytest
 from cellvow.api.passports import bundle_addresses
 from cellvow.cli.answer import Table
 from cellvow.cli.passport_text import describe_passport
+from cellvow.core.primitives.errors import VerificationError
 from cellvow.core.primitives.identifier import parse_battery_id
+from cellvow.core.primitives.signature import is_valid
 from cellvow.passport.sources import list_sources
-from cellvow.passport.view import Passport
+from cellvow.passport.view import Passport, Source
+from cellvow.verify import verify_bundle
 from cellvow.web import PageLinks, cut_excerpt, passport_document, render_passport, render_tombstone, tombstone_document
+from cellvow.workspace.passports import PassportReader
 from tests.unit.web.page_reading import Page, shape_faults
 from tests.unit.workspace.unit_life import (
     DEAD,
@@ -43,6 +47,7 @@ class Told:
 
     def __init__(self, lives: Lives) -> None:
         self.views: dict[tuple[str, str, str], Viewed] = {}
+        self.lives = lives
         for stage, happen in (("used", use), ("assessed", assess), ("succeeded", succeed), ("recycled", recycle)):
             happen(lives)
             for unit in (UNIT, DEAD) if stage in ("used", "assessed") else (UNIT, DEAD, HEIR):
@@ -52,6 +57,11 @@ class Told:
         for unit in (THIRD, FOURTH, PARTS[0], PARTS[1]):
             for name, reader in READERS.items():
                 self.views["quarrel", unit, name] = lives.view(unit, reader)
+
+    def bundle(self, unit: str, reader: str, place: tuple[str, int]) -> bytes | None:
+        """The proof of a statement as the story stands at its end, for whoever may take it."""
+        source = PassportReader(self.lives.home, self.lives.workspaces["reuser"])
+        return source.bundle(unit, *place, READERS[reader])
 
     def passport(self, stage: str, reader: str, unit: str = UNIT) -> Passport:
         """The passport as it stood."""
@@ -121,7 +131,7 @@ def test_a_strangers_view_holds_nothing_of_the_use(told: Told, stage: str) -> No
 
 
 def test_a_claim_changes_nothing_that_the_record_says(told: Told) -> None:
-    """The maker stays who he is; what somebody claims is no step of the life, and no second birth."""
+    """The maker stays who he is; what somebody claims is no second birth, and no stage of the life."""
     passport = told.passport("used", "owner")
 
     assert "Maker (invented)" in [fact.value for fact in passport.identity]
@@ -129,6 +139,42 @@ def test_a_claim_changes_nothing_that_the_record_says(told: Told) -> None:
     assert 1 == sum(step.event == "BatteryRegistered" for step in passport.life)
     assert passport.coverage is not None
     assert [1] == [stage.count for stage in passport.coverage.stages if stage.name == "birth"]
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_a_claim_is_a_step_that_says_by_whose_word_and_that_it_is_contested(told: Told, reader: str) -> None:
+    """In its place among the steps, on the page and in the terminal, for who may see the life; never as accepted."""
+    passport, text = told.passport("used", reader), told.text("used", reader)
+    claims = [step for step in passport.life if step.claimed is not None]
+    times = [step.source.time_ms for step in passport.life]
+    said = "Signed by Rival (invented) against the record: “Battery registered”."
+    lines = [one for one in describe_passport(passport) if isinstance(one, str)]
+
+    assert times == sorted(times)
+    assert ([] if reader == "stranger" else ["RegisterBattery"]) == [step.claimed for step in claims]
+    assert (said in text) is (reader != "stranger")
+    assert ("Kept as claim CLAIM-1 contested, not accepted" in text) is (reader != "stranger")
+    assert any("[contested, not accepted]" in line for line in lines) is (reader != "stranger")
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_proof_of_a_claim_says_that_it_was_kept(told: Told, reader: str) -> None:
+    """Who is shown the claim may take its proof; a verifier finds it contested, and refuses it as an acceptance."""
+    claims = [step.source for step in told.passport("used", reader).life if step.claimed is not None]
+    bundles = [told.bundle(UNIT, reader, (one.statement, one.index)) for one in claims]
+
+    assert (0 if reader == "stranger" else 1) == len(bundles)
+    for data in bundles:
+        assert "contested" == verify_bundle(data or b"", told.lives.home.trust, is_valid, kept=True).outcome
+        with pytest.raises(VerificationError, match="check 9"):
+            verify_bundle(data or b"", told.lives.home.trust, is_valid)
+
+
+def test_a_stranger_takes_no_proof_of_a_claim(told: Told) -> None:
+    """He is told that there is one, and of no party: nor does he get the statement that names one."""
+    (claim,) = [step.source for step in told.passport("used", "owner").life if step.claimed is not None]
+
+    assert told.bundle(UNIT, "stranger", (claim.statement, claim.index)) is None
 
 
 @pytest.mark.parametrize("reader", READERS)
@@ -249,7 +295,46 @@ def test_every_source_can_be_proven_to_who_may_take_it(told: Told, reader: str, 
     places = {(one.statement, one.index) for one in list_sources(viewed.passport)}
 
     assert viewed.proofs <= places
-    assert (viewed.proofs == places) is (reader == "owner")
+    assert viewed.proofs == places or reader != "owner"
+
+
+def proven(told: Told, unit: str, reader: str, source: Source | None) -> str | None:
+    """The message that the proof of a fact is of, verified by somebody who was given it; None where he gets none."""
+    assert source is not None
+    data = told.bundle(unit, reader, (source.statement, source.index))
+    if data is None:
+        return None
+    verified = verify_bundle(data, told.lives.home.trust, is_valid)
+    assert [] == verified.disclosures
+    return str(verified.message["type"])
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_everybody_gets_the_proof_of_the_safety_state_and_of_the_origin(told: Told, reader: str) -> None:
+    """Who assessed it, what it was made of, what it became, and that it was born so: each with its link on the page."""
+    assessed, heir = told.views["assessed", UNIT, reader], told.views["succeeded", HEIR, reader]
+    became = told.views["succeeded", UNIT, reader].passport.relatives.successors
+    safety = assessed.passport.safety
+    assert safety is not None
+    sources = {
+        "AssessSafety": (UNIT, safety.source),
+        "BeginSecondLife": (HEIR, heir.passport.relatives.originals[0].source),
+    }
+
+    assert list(sources) == [proven(told, unit, reader, source) for unit, source in sources.values()]
+    assert "BeginSecondLife" == proven(told, UNIT, reader, became[0].source)
+    assert "BeginSecondLife" == proven(told, HEIR, reader, heir.passport.identity[0].source)
+    links = told.page("succeeded", reader, HEIR).addresses
+    assert any("/bundle/" in address for address in links)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_the_report_of_an_incident_is_proven_to_its_owner_alone(told: Told, reader: str) -> None:
+    """Its day is the members': the page says so of a report, and links no proof of it."""
+    safety = told.passport("used", reader).safety
+    assert safety is not None
+
+    assert ("ReportIncident" if reader == "owner" else None) == proven(told, UNIT, reader, safety.source)
 
 
 def test_programs_are_told_the_same(told: Told) -> None:

@@ -74,8 +74,8 @@ ASSESSING_ROLES = (*INDEPENDENT_ROLES, "manufacturer", "second_life_operator", "
 class IncidentName(Schema, frozen=True, kw_only=True):
     """Which incident: who reported it, under which reference."""
 
-    organisation: Annotated[Member, MEMBERS]
-    reference: Annotated[Reference, MEMBERS]
+    organisation: Annotated[Member, WORLD]
+    reference: Annotated[Reference, WORLD]
 
 
 class Incident(Schema, frozen=True, kw_only=True):
@@ -125,7 +125,7 @@ class SafetyRecord(Record, frozen=True, kw_only=True):
 class ReportIncident(OfUnit, frozen=True, kw_only=True):
     """Report what happened to a unit, under one's own number; custody of it is not needed."""
 
-    reference: Annotated[Reference, MEMBERS]
+    reference: Annotated[Reference, WORLD]
     kind: Annotated[IncidentKind, WORLD]
     severity: Annotated[Severity, WORLD]
     occurred_on: Annotated[Day, MEMBERS]
@@ -136,7 +136,7 @@ class AssessSafety(OfUnit, frozen=True, kw_only=True):
     """Say in which state a unit is after having looked at it, and which incidents that closes."""
 
     state: Annotated[SafetyState, WORLD]
-    closes: Annotated[tuple[IncidentName, ...], msgspec.Meta(max_length=INCIDENTS_OPEN_MAX), MEMBERS] = ()
+    closes: Annotated[tuple[IncidentName, ...], msgspec.Meta(max_length=INCIDENTS_OPEN_MAX), WORLD] = ()
     report: Annotated[Committed, WORLD]
 
 

@@ -101,9 +101,9 @@ class Draw(Schema, frozen=True, kw_only=True):
     """What one original gives: mass and cells; `version` is that of its record as the signer saw it."""
 
     battery: Annotated[Battery, WORLD]
-    version: Annotated[Count, MEMBERS]
-    mass_g: Annotated[Mass, MEMBERS]
-    cells: Annotated[Count, MEMBERS] = 0
+    version: Annotated[Count, WORLD]
+    mass_g: Annotated[Mass, WORLD]
+    cells: Annotated[Count, WORLD] = 0
 
 
 class Successor(Schema, frozen=True, kw_only=True):
@@ -112,8 +112,8 @@ class Successor(Schema, frozen=True, kw_only=True):
     battery: Annotated[Battery, WORLD]
     manufactured_on: Annotated[Day, WORLD]
     facility: Annotated[Term, WORLD]
-    mass_g: Annotated[Mass, MEMBERS]
-    cells: Annotated[Count, MEMBERS] = 0
+    mass_g: Annotated[Mass, WORLD]
+    cells: Annotated[Count, WORLD] = 0
 
 
 class BeginSecondLife(Message, frozen=True, kw_only=True):

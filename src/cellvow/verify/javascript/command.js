@@ -10,11 +10,18 @@ import { parseTrust } from "./structures.js";
 
 const USAGE = `Usage:
   node verify.js BUNDLE [TRUST] [--json]   verify a bundle; without a trust file it is anchored to nothing
-  node verify.js --lines                   read {"bundle": hex, "trust": text or null} lines, write a result line each
+  node verify.js --lines                   read {"bundle": hex, "trust": text or null} lines, write a result line each;
+                                           with "kept": true, what was kept and not accepted is proven as that
 
-Exit codes: 0 every check holds, 1 the evidence does not hold, 2 wrong usage (a file or line that cannot be read).`;
+Exit codes: 0 every check holds, 1 the evidence does not hold, 2 wrong usage (a file or line that cannot be read),
+9 every check holds, and the ledger kept the message without accepting it.`;
 const FILE_BYTES_MAX = 4_000_000;
 const LAST_DATE_MS = 8.64e15;
+const KEPT = {
+  contested: " Contested: kept, not accepted.",
+  held: " Held for a second signature: kept, not accepted.",
+};
+const NOT_ACCEPTED = 9;
 
 class Usage extends Error {}
 
@@ -46,11 +53,12 @@ const dateOf = (ms) => (ms <= LAST_DATE_MS ? new Date(ms).toISOString() : `${ms}
 function summary(result) {
   const said = `${result.organisation} signed ${result.message.type}`;
   const when = `block ${result.height} of ${result.chain_id}, ${dateOf(result.time_ms)}`;
-  if (!result.anchored) return `Consistent, anchored to nothing: ${said}, ${when} - by the bundle's own word.`;
+  const kept = KEPT[result.outcome] ?? "";
+  if (!result.anchored) return `Consistent, anchored to nothing: ${said}, ${when} - by the bundle's own word.${kept}`;
   const { cosigned_by: witnesses, signed_power: signed, total_power: total } = result;
   const vouching = total ? `${signed} of ${total} votes of the validators` : `${witnesses.length} witnesses`;
   const doubt = result.suspect ? " Suspect: the signer's key counts as compromised by then." : "";
-  return `Verified: ${said}, ${when}; checkpoint of ${result.origin}, ${vouching}.${doubt}`;
+  return `Verified: ${said}, ${when}; checkpoint of ${result.origin}, ${vouching}.${doubt}${kept}`;
 }
 
 /** The result in words, a line for each check. */
@@ -64,19 +72,23 @@ function inWords(result, titles) {
 async function verifyFiles(verifyBundle, titles, paths, asJson) {
   const [bundlePath, trustPath] = paths;
   const trust = trustPath === undefined ? null : await readTrust(trustPath);
-  const result = await verifyBundle(await readBytes(bundlePath), trust);
-  console.log(asJson ? JSON.stringify(result) : inWords(result, titles));
-  return result.ok ? 0 : 1;
+  const result = await verifyBundle(await readBytes(bundlePath), trust, true);
+  // A script that asks whether it is ok asks whether the ledger accepted it.
+  const isAccepted = result.ok && result.outcome === "accepted";
+  console.log(asJson ? JSON.stringify({ ...result, ok: isAccepted }) : inWords(result, titles));
+  if (!result.ok) return 1;
+  return isAccepted ? 0 : NOT_ACCEPTED;
 }
 
 function parseLine(line, number) {
   try {
-    const { bundle, trust } = JSON.parse(line);
+    const { bundle, trust, kept = false } = JSON.parse(line);
     const isHex = typeof bundle === "string" && /^(?:[0-9a-f]{2})*$/.test(bundle);
     if (!isHex) throw new Usage(`Line ${number} has no bundle in lower-case hexadecimal.`);
     const isTrust = trust === null || typeof trust === "string";
     if (!isTrust) throw new Usage(`Line ${number} has no trust, neither text nor null.`);
-    return { bundle: fromHex(bundle), trust };
+    if (typeof kept !== "boolean") throw new Usage(`Line ${number} has a kept that is neither true nor false.`);
+    return { bundle: fromHex(bundle), trust, kept };
   } catch (error) {
     const isForm = error instanceof SyntaxError || error instanceof TypeError;
     if (isForm) throw new Usage(`Line ${number} is not a JSON object.`);
@@ -88,8 +100,8 @@ async function verifyLines(verifyBundle) {
   let number = 0;
   for await (const line of createInterface({ input: process.stdin, crlfDelay: Infinity })) {
     number += 1;
-    const { bundle, trust } = parseLine(line, number);
-    const result = await verifyBundle(bundle, trust);
+    const { bundle, trust, kept } = parseLine(line, number);
+    const result = await verifyBundle(bundle, trust, kept);
     if (!process.stdout.write(`${JSON.stringify(result)}\n`)) await new Promise((r) => process.stdout.once("drain", r));
   }
   return 0;

@@ -21,33 +21,49 @@ const ASCII = text(/^[\u0000-\u007f]*$/, "ASCII text");
 const RECORD = exactly({ key: ASCII, value: anyBytes, siblings: list(bytes(0, 32)) });
 const ADMISSION = exactly({ organisation: anyBytes, index, path: PATH });
 const version = (number) => shape((v) => v === number, String(number));
+const OPENED = exactly({ salt: bytes(32), field: anyBytes });
+const PLACE = text(/^(?:\/[a-z0-9_]{1,40}){1,8}$/, "names and indexes, each after a slash");
+const OPENED_AT = exactly({ at: PLACE, salt: bytes(32), field: anyBytes, document: list(anyBytes, 0, 1) });
+const RESULT_PLACE = /^(?:\/replacement)?\/results\/(?:0|[1-9][0-9]*)$/;
 const MEMBERS = {
   genesis: anyBytes,
   keys: list(INCLUSION, 0, 1),
   statement: INCLUSION,
   block: exactly({ body: anyBytes, path: PATH }),
   state: list(exactly({ body: anyBytes, path: PATH, records: list(RECORD, 0, 16) }), 0, 1),
-  disclosures: list(exactly({ salt: bytes(32), field: anyBytes })),
+  disclosures: list(OPENED),
 };
 const VERSION_1 = exactly({ version: version(1n), admission: ADMISSION, checkpoint: anyBytes, ...MEMBERS });
 const VOUCHED = [exactly({ note: anyBytes }), exactly({ consensus: anyBytes })];
-const VERSION_2 = exactly({
-  version: version(2n),
+const LATER = {
   admission: list(ADMISSION, 0, 1),
   vouched: (value, what) => VOUCHED[value instanceof Map && value.has("note") ? 0 : 1](value, what),
   rotations: list(INCLUSION, 0, 7),
   ...MEMBERS,
-});
+};
+const VERSION_2 = exactly({ version: version(2n), ...LATER });
+const VERSION_3 = exactly({ ...LATER, version: version(3n), disclosures: list(OPENED_AT, 1, 256) });
 
-/** The members of either version in one form: `admission`, `note` and `consensus` are null where they are missing. */
+/** Disclosures with their places: in order, each once, and one at least that the versions before cannot say. */
+function requirePlaces(disclosures, what) {
+  const isAscending = disclosures.every(({ at }, i) => i === 0 || disclosures[i - 1].at < at);
+  require(isAscending, `${what} has disclosures out of order or repeated.`);
+  const isNew = disclosures.some(({ at, document }) => document.length === 1 || !RESULT_PLACE.test(at));
+  require(isNew, `${what} says in version 3 what version 2 can say.`);
+}
+
+/** The members of any version in one form: `admission`, `note` and `consensus` are null where they are missing. */
 function membersOf(value, what) {
-  if (!(value instanceof Map && value.get("version") === 2n)) {
+  const number = value instanceof Map ? value.get("version") : undefined;
+  if (number !== 2n && number !== 3n) {
     const { checkpoint: note, ...members } = VERSION_1(value, what);
     return { ...members, note, consensus: null, rotations: [] };
   }
-  const { admission: [admission = null], vouched: { note = null, consensus = null }, ...members } = VERSION_2(value, what);
+  const form = number === 2n ? VERSION_2 : VERSION_3;
+  const { admission: [admission = null], vouched: { note = null, consensus = null }, ...members } = form(value, what);
   const rotates = members.rotations.length > 0;
-  require(admission === null || consensus !== null || rotates, `${what} says in version 2 what version 1 can say.`);
+  if (number === 3n) requirePlaces(members.disclosures, what);
+  else require(admission === null || consensus !== null || rotates, `${what} says in version 2 what version 1 can say.`);
   require(admission !== null || !rotates, `${what} has rotations, but no admission from which they lead on.`);
   return { ...members, admission, note, consensus };
 }
@@ -134,8 +150,8 @@ const EVENT = (value, what) => text()(object(value, what).type, inside(what, "ty
 const ACCEPTED = exactly({ events: list(EVENT), result: text() });
 const REJECTED = exactly({ code: integer(0), facts: object, result: text() });
 
-/** The events of an acceptance; refuses every other outcome. */
-export function requireAccepted(encoded, what) {
+/** The outcome of what was not rejected: accepted, or kept as a claim or until a second signature. */
+export function requireKept(encoded, what) {
   const outcome = object(parseDocument(encoded, what), what);
   if (outcome.result === "rejected") {
     const { code } = REJECTED(outcome, what);
@@ -144,6 +160,12 @@ export function requireAccepted(encoded, what) {
   const known = ["accepted", "contested", "held"].includes(outcome.result);
   require(known, `${what} is no acceptance, no rejection, no contested claim and no hold.`);
   ACCEPTED(outcome, what);
+  return outcome;
+}
+
+/** The events of an acceptance; refuses every other outcome. */
+export function requireAccepted(encoded, what) {
+  const outcome = requireKept(encoded, what);
   require(outcome.result !== "contested", `${what} is a claim against the registers: it changed none of them.`);
   require(outcome.result !== "held", `${what} is a hold: the message waits for a second signature and did nothing.`);
   return outcome.events;
@@ -230,7 +252,34 @@ export function parseResults(carried) {
   const attestation = isCorrection ? object(message.replacement, "The correction's replacement") : message;
   const commits = attestation.type === "IssueAttestation" || message.type === "RecordVerdict";
   require(commits, "There are disclosures, but the message is no attestation, correction of one, or verdict.");
-  return RESULTS(attestation.results, "The attestation at results");
+  const stem = isCorrection ? "/replacement/results" : "/results";
+  return { stem, results: RESULTS(attestation.results, "The attestation at results") };
+}
+
+const INDEX = /^(?:0|[1-9][0-9]*)$/;
+
+/** What stands at a place of a message, once it is a commitment: that, and the quantity it may be of. */
+export function findCommitted(ordered, at) {
+  let found = ordered;
+  for (const step of at.split("/").slice(1)) {
+    const isMember = Array.isArray(found)
+      ? INDEX.test(step) && Number(step) < found.length
+      : typeof found === "object" && found !== null && Object.hasOwn(found, step);
+    require(isMember, `The message has nothing at ${at}.`);
+    found = found[step];
+  }
+  const { commitment, ...others } = object(found, `What the message has at ${at}`);
+  const quantity = Object.hasOwn(others, "quantity") ? text()(others.quantity, `The quantity at ${at}`) : null;
+  return { commitment: HASH(commitment, `The commitment at ${at}`), quantity };
+}
+
+/** Refuse a document unless the field document that is disclosed with it has its digest, and its length if any. */
+export function requireDocument({ at, document: [document] }, field) {
+  const { sha256: digest, bytes: length = document.length } = field;
+  const isIts = digest === formats.toHex(sha256(document));
+  require(isIts, `The document at ${at} is not the one that was committed to.`);
+  require(length === document.length, `The document at ${at} is not as long as disclosed.`);
+  return digest;
 }
 
 const FIELD = (value, what) => {
@@ -302,6 +351,7 @@ export const parseGenesis = documentOf(GENESIS, "The genesis header");
 export const parseOrganisation = documentOf(ORGANISATION_DOCUMENT, "The organisation document");
 export const parseBlock = documentOf(BLOCK, "The block document");
 export const parseField = documentOf(FIELD, "The disclosed field");
+export const parseAnyField = documentOf(object, "The disclosed field");
 
 // --- Checkpoint (section 8): C2SP signed-note, tlog-checkpoint, tlog-cosignature --------------------------------
 

@@ -85,7 +85,26 @@ function checkMessage(evidence) {
   return `The message is ${type}, which the key may sign${second}.`;
 }
 
-function checkOutcome({ bundle, message }) {
+/** That a message was kept and not accepted, as its first event says. */
+function checkKept(evidence, { result, events: [event = {}] }) {
+  evidence.outcome = result;
+  if (result === "held") {
+    require(event.type === "MessageHeld", "The outcome is a hold, but its event does not say so.");
+    return "Kept, not accepted: the message waits for a second signature, and did nothing.";
+  }
+  const { type, opener, reference } = event;
+  const isNamed = type === "DisputeOpened" && typeof opener === "string" && typeof reference === "string";
+  require(isNamed, "The outcome is contested, but no event names the dispute.");
+  return `Contested: kept, not accepted. It changed nothing; dispute ${reference} of ${opener} keeps what it claims.`;
+}
+
+function checkOutcome(evidence) {
+  const { bundle, message, takesKept } = evidence;
+  evidence.outcome = "accepted";
+  if (takesKept) {
+    const outcome = structures.requireKept(bundle.statement.outcome, "The outcome");
+    if (outcome.result !== "accepted") return checkKept(evidence, outcome);
+  }
   const [event] = structures.requireAccepted(bundle.statement.outcome, "The outcome");
   if (message.type !== "Countersign") return "The ledger accepted the message.";
   require(typeof event?.first === "string", "A second signature is shown without the key that signed first.");
@@ -138,22 +157,50 @@ function checkState(evidence) {
   return `${state.records.length} records are proven as of block ${last.height}; the key was not revoked before${doubt}.`;
 }
 
-function checkDisclosures(evidence) {
+const commitmentOf = ({ salt, field }) => hmacSha256(salt, concat(utf8("cellvow/field/v1\0"), field));
+
+function checkResults(evidence) {
   const { bundle, message } = evidence;
-  evidence.disclosures = [];
-  if (bundle.disclosures.length === 0) return "Nothing is disclosed.";
-  const results = structures.parseResults(message);
+  const { stem, results } = structures.parseResults(message);
   let next = 0;
   for (const { salt, field } of bundle.disclosures) {
-    const commitment = hmacSha256(salt, concat(utf8("cellvow/field/v1\0"), field));
+    const commitment = commitmentOf({ salt, field });
     const found = results.findIndex((result, i) => i >= next && equalBytes(result.commitment, commitment));
     require(found >= 0, "A disclosure is of no result of the attestation, or out of order.");
     const value = structures.parseField(field);
     require(value.quantity === results[found].quantity, "A disclosure names another quantity than its result.");
     evidence.disclosures.push(value);
+    evidence.places.push(`${stem}/${found}`);
+    evidence.documents.push(null);
+    evidence.enclosed.push(null);
     next = found + 1;
   }
   return `${bundle.disclosures.length} of ${results.length} results are disclosed.`;
+}
+
+function checkPlaces(evidence) {
+  const ordered = structures.orderedBy(evidence.message);
+  for (const disclosure of evidence.bundle.disclosures) {
+    const { at, field } = disclosure;
+    const { commitment, quantity } = structures.findCommitted(ordered, at);
+    require(equalBytes(commitment, commitmentOf(disclosure)), `What is disclosed at ${at} is not what was committed to.`);
+    const value = structures.parseAnyField(field);
+    require(quantity === null || value.quantity === quantity, `What is disclosed at ${at} is of another quantity.`);
+    evidence.disclosures.push(value);
+    evidence.places.push(at);
+    const hasDocument = disclosure.document.length === 1;
+    evidence.documents.push(hasDocument ? structures.requireDocument(disclosure, value) : null);
+    evidence.enclosed.push(hasDocument ? disclosure.document[0] : null);
+  }
+  const shown = evidence.documents.filter((digest) => digest !== null).length;
+  return `${evidence.places.length} fields are disclosed, with ${shown} documents.`;
+}
+
+function checkDisclosures(evidence) {
+  Object.assign(evidence, { disclosures: [], places: [], documents: [], enclosed: [] });
+  const [first] = evidence.bundle.disclosures;
+  if (first === undefined) return "Nothing is disclosed.";
+  return Object.hasOwn(first, "at") ? checkPlaces(evidence) : checkResults(evidence);
 }
 
 const CHECKS = [
@@ -175,9 +222,10 @@ const CHECKS = [
 /** The titles of the checks, in order: check n has title n - 1. */
 export const CHECK_TITLES = CHECKS.map(([title]) => title);
 
-function verdict({ trust, note, cosignedBy, genesis, statement, message, block, bundle, ...rest }, steps) {
-  return {
+function verdictOf({ trust, note, cosignedBy, genesis, statement, message, block, bundle, ...rest }, steps) {
+  const verdict = {
     ok: true,
+    outcome: rest.outcome,
     anchored: trust !== null,
     steps,
     admitted_by: bundle.admission === null ? "state" : "genesis",
@@ -199,9 +247,13 @@ function verdict({ trust, note, cosignedBy, genesis, statement, message, block, 
     total_power: rest.consensus?.totalPower ?? 0,
     records: rest.records,
     disclosures: rest.disclosures,
+    places: rest.places,
+    documents: rest.documents,
     state_shown: bundle.state.length === 1,
     suspect: rest.isSuspect,
   };
+  // The documents themselves are for who asks for them, and no part of what is printed.
+  return Object.defineProperty(verdict, "enclosed", { value: rest.enclosed });
 }
 
 /** Run `work`, and turn whatever it throws into a verdict of the check that `number()` names. */
@@ -219,23 +271,26 @@ function refusing(number, steps, work) {
  * Verify a bundle. Never throws.
  * @param {Uint8Array} bundleBytes
  * @param {string|null} trustText the text of a trust file, or null to check consistency alone
- * @returns {Promise<object>} `{ok: true, anchored, steps, admitted_by, organisation, kid, chain_id, message, sequence,
- *   height, time_ms, ruleset, leaf, origin, size, cosigned_by, signed_by, signed_height, signed_power, total_power,
- *   records, disclosures, state_shown, suspect}`, or
+ * @param {boolean} takesKept whether what was kept and not accepted is proven as that, instead of refused; whoever asks
+ *   so looks at `outcome` (accepted, contested or held) before he relies on anything
+ * @returns {Promise<object>} `{ok: true, outcome, anchored, steps, admitted_by, organisation, kid, chain_id, message,
+ *   sequence, height, time_ms, ruleset, leaf, origin, size, cosigned_by, signed_by, signed_height, signed_power,
+ *   total_power, records, disclosures, places, documents, state_shown, suspect}`, with the bytes of each document in
+ *   `enclosed`, which is not enumerable; or
  *   `{ok: false, check, reason, steps}` with the number of the first check that fails and the steps before it.
  *   Check 0 is the trust file itself.
  */
-export async function verifyBundle(bundleBytes, trustText) {
+export async function verifyBundle(bundleBytes, trustText, takesKept = false) {
   const steps = [];
   let number = 0;
   return refusing(() => number, steps, () => {
     const trust = trustText === null ? null : structures.parseTrust(trustText);
-    const evidence = { bytes: bundleBytes, trust, cosignedBy: [], isSuspect: false };
+    const evidence = { bytes: bundleBytes, trust, takesKept, cosignedBy: [], isSuspect: false };
     for (const [title, check] of CHECKS) {
       number += 1;
       steps.push({ number, title, detail: check(evidence) });
     }
-    return verdict(evidence, steps);
+    return verdictOf(evidence, steps);
   });
 }
 

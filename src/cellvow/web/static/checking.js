@@ -4,6 +4,8 @@ import { verifyBundle } from "./verify/verify.js";
 
 const LAST_DATE_MS = 8.64e15;
 const NEED_TRUST = [2, 3, 4];
+const OUTCOME = 9;
+const FILE_NAME = /^[A-Za-z0-9][A-Za-z0-9._ -]{0,80}$/;
 const plainText = new TextDecoder("utf-8", { fatal: true });
 
 /** An element with a text; what is foreign stays text. */
@@ -70,17 +72,28 @@ export async function check(given, words, { status, into }) {
   status.textContent = words.said.running;
   into.replaceChildren();
   await painted();
-  const result = await verifyBundle(given.bundle, given.trust);
+  // Asked what was kept, too: a contested claim is shown as one, and never as accepted.
+  const result = await verifyBundle(given.bundle, given.trust, true);
   into.append(listChecks(result, given.source, words));
   if (result.ok) into.append(...tellProven(result, words));
   status.textContent = summary(result, given.source, words.said);
-  into.dataset.result = result.ok ? "holds" : "fails";
+  into.dataset.result = !result.ok ? "fails" : isKept(result) ? "kept" : "holds";
+}
+
+function isKept({ outcome }) {
+  return outcome === "contested" || outcome === "held";
+}
+
+/** What is said of a message that the ledger kept and did not accept; nothing of an accepted one. */
+function keptSentence(result, said) {
+  return { contested: said.kept_contested, held: said.kept_held }[result.outcome] ?? "";
 }
 
 function summary(result, source, said) {
   const all = result.steps.length;
   const held = source === "none" ? said.held_some : said.held;
-  if (result.ok) return `${fill(held, { count: all - NEED_TRUST.length, all })} ${said[`anchored_${source}`]}`;
+  const count = fill(held, { count: all - NEED_TRUST.length, all });
+  if (result.ok) return `${keptSentence(result, said)} ${count} ${said[`anchored_${source}`]}`.trim();
   if (result.check === 0) return `${said.trust_failed} ${result.reason}`;
   return fill(said.failed, { number: result.check });
 }
@@ -91,9 +104,13 @@ function listChecks(result, source, words) {
   return list;
 }
 
-/** What became of one check: `held`, `failed`, `unasked` where it needs a trust file and has none, or `skipped`. */
+/**
+ * What became of one check: `held`, `failed`, `kept` where the outcome is no acceptance, `unasked` where it needs a
+ * trust file and has none, or `skipped`.
+ */
 function becameOf(number, { result, source }) {
   if (result.steps.some((one) => one.number === number)) {
+    if (number === OUTCOME && isKept(result)) return "kept";
     return source === "none" && NEED_TRUST.includes(number) ? "unasked" : "held";
   }
   return !result.ok && result.check === number ? "failed" : "skipped";
@@ -102,10 +119,12 @@ function becameOf(number, { result, source }) {
 function tellCheck({ title, meaning }, number, { result, source }, said) {
   const step = result.steps.find((one) => one.number === number);
   const became = becameOf(number, { result, source });
-  const word = { held: said.holds, failed: said.fails, unasked: said.unasked, skipped: said.skipped }[became];
+  const words = { held: said.holds, failed: said.fails, kept: said.kept, unasked: said.unasked, skipped: said.skipped };
+  const word = words[became];
   const entry = make("li", "", { class: became });
   const state = make("span", word, { class: became === "held" ? "state good" : "state" });
-  entry.append(make("strong", `${number}. ${title}`), " ", state, make("br"), make("span", meaning));
+  const told = became === "kept" ? keptSentence(result, said) : meaning;
+  entry.append(make("strong", `${number}. ${title}`), " ", state, make("br"), make("span", told));
   const detail = step ? step.detail : became === "failed" ? result.reason : "";
   if (detail) entry.append(make("span", detail, { class: "by technical", lang: "en" }));
   return entry;
@@ -117,8 +136,10 @@ function tellProven(result, words) {
   const signed = make("details");
   signed.append(make("summary", said.as_signed), make("pre", JSON.stringify(result.message, null, 2), { lang: "en" }));
   const proven = [table(said.facts, [], listFacts(result, words)), signed];
+  const fields = listFields(result, words);
+  if (fields.length > 0) proven.push(table(said.fields, [], fields));
   const values = result.disclosures.filter((one) => Number.isInteger(one.value));
-  if (values.length === 0) return [...proven, make("p", said.none_disclosed)];
+  if (values.length === 0) return fields.length > 0 ? proven : [...proven, make("p", said.none_disclosed)];
   const headings = [said.quantity, said.value, said.interval, said.class];
   const rows = values.map((one) => [
     words.quantity[one.quantity] ?? one.quantity,
@@ -131,6 +152,43 @@ function tellProven(result, words) {
   return [...proven, table(said.disclosed, headings, rows)];
 }
 
+/** Rows of the places, texts and documents that the proof shows: what each is, and what it says. */
+function listFields(result, words) {
+  const rows = result.disclosures.map((field, place) => {
+    const content = result.enclosed[place];
+    return [nameField(result.places[place], field, words), tellField(field, content, words)];
+  });
+  return rows.filter(([, told]) => told !== null);
+}
+
+/** What a field is called: its quantity, or the name of its place, counted where there are several. */
+function nameField(at, field, words) {
+  const steps = at.split("/");
+  const last = steps.at(-1);
+  if (Object.hasOwn(words.quantity, field.quantity)) return words.quantity[field.quantity];
+  const [name, number] = /^[0-9]+$/.test(last) ? [steps.at(-2), ` ${Number(last) + 1}`] : [last, ""];
+  return `${words.committed[name] ?? name}${number}`;
+}
+
+/** What a field says, as text that stays foreign, or a document with the way to save it; null of numbers and curves. */
+function tellField(field, content, words) {
+  const told = [field.place, field.text].find((one) => typeof one === "string");
+  if (told !== undefined) return make("bdi", told);
+  if (typeof field.sha256 !== "string") return null;
+  const cell = make("span");
+  if (typeof field.name === "string") cell.append(make("bdi", field.name), " ");
+  cell.append(make("span", `SHA-256 ${field.sha256}`, { class: "technical" }));
+  if (content) cell.append(saveLink(content, field, words));
+  return cell;
+}
+
+/** A link that saves a document which the proof holds; its own name is used where it is a plain one. */
+function saveLink(content, { name, sha256 }, { said, language }) {
+  const plain = typeof name === "string" && FILE_NAME.test(name) ? name : `${sha256.slice(0, 16)}.bin`;
+  const href = URL.createObjectURL(new Blob([content], { type: "application/octet-stream" }));
+  return make("a", fill(said.document_save, { size: content.length.toLocaleString(language) }), { href, download: plain });
+}
+
 /** Rows for people: who, what and when; then what the message says, as far as it is of a kind that has words. */
 function listFacts(result, words) {
   const { said, language } = words;
@@ -138,6 +196,7 @@ function listFacts(result, words) {
   const message = result.message.type === "Countersign" ? result.message.order : result.message;
   const moment = (name) => (Number.isInteger(message[name]) ? writeMoment(message[name], language) : undefined);
   const facts = [
+    [said.outcome, keptSentence(result, said)],
     [said.signed_by, result.organisation],
     [said.kind, words.message[message.type] ?? message.type],
     [said.battery, message.battery],
@@ -187,12 +246,18 @@ function table(caption, headings, rows) {
   const body = make("tbody");
   for (const [name, ...cells] of rows) {
     const row = make("tr");
-    row.append(make("th", name, { scope: "row" }), ...cells.map((cell) => make("td", cell)));
+    row.append(make("th", name, { scope: "row" }), ...cells.map(makeCell));
     body.append(row);
   }
   made.append(body);
   region.append(made);
   return region;
+}
+
+function makeCell(content) {
+  const cell = make("td");
+  cell.append(content);
+  return cell;
 }
 
 function writeMoment(ms, language) {
