@@ -34,7 +34,7 @@ from cellvow.core.primitives.identifier import is_gtin
 from cellvow.passport.access import seen_registers, sees_facility, sees_life, sees_use, sees_values
 from cellvow.passport.coverage import Signed, derive_coverage
 from cellvow.passport.life_cycle import derive_end
-from cellvow.passport.recorded import Claimed, Ledger
+from cellvow.passport.recorded import Ledger, RecordedClaim
 from cellvow.passport.standing import derive_disputed, derive_notice, derive_relatives, derive_safety, find_voiding
 from cellvow.passport.use import derive_parts, derive_use
 from cellvow.passport.view import (
@@ -288,7 +288,7 @@ def _life(ledger: Ledger) -> tuple[LifeStep, ...]:
     return tuple(step for _, step in sorted(steps, key=lambda placed: placed[0]))
 
 
-def _claim(ledger: Ledger, claim: Claimed) -> LifeStep:
+def _claim(ledger: Ledger, claim: RecordedClaim) -> LifeStep:
     """A claim that was kept, by whose word: what it would have done is told as signed, and as not accepted."""
     said, claimed = claim.said, type(claim.said.message).__name__
     detail = (("message", claimed), ("reference", claim.reference), ("topic", claim.topic))

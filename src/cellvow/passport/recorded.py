@@ -32,7 +32,7 @@ class Recorded:
 
 
 @dataclass(frozen=True, slots=True)
-class Claimed:
+class RecordedClaim:
     """A message that was kept and not accepted: it claims what the registers deny, and changed none of them.
 
     `said` is who signed it and when; `topic` and `reference` are those of the dispute that keeps it.
@@ -61,7 +61,7 @@ class Ledger:
     anchoring: Anchoring
     around: Sequence[Recorded] = ()
     find_keys: Find = _no_keys
-    claims: Sequence[Claimed] = ()
+    claims: Sequence[RecordedClaim] = ()
 
     def find(self, provenance: Provenance | None) -> Recorded | None:
         """The message that a record stems from, or None where it was not said of this battery."""

@@ -21,7 +21,7 @@ from cellvow.node.store import LedgerStore
 from cellvow.passport.access import may_take_bundle, sees_values
 from cellvow.passport.claimed import Claimed, derive_claimed
 from cellvow.passport.derivation import derive_passport
-from cellvow.passport.recorded import Claimed, Ledger, Recorded
+from cellvow.passport.recorded import Ledger, Recorded, RecordedClaim
 from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Anchoring, Audience, Consented, Passport, Reader, as_reader
 from cellvow.verify import Disclosed, encode_bundle, parse_bundle
@@ -206,7 +206,7 @@ class PassportReader:
         self,
         store: LedgerStore,
         recorded: Sequence[Recorded],
-        claims: Sequence[Claimed],
+        claims: Sequence[RecordedClaim],
         battery: str,
         reader: Reader,
     ) -> Passport | None:

@@ -18,7 +18,7 @@ from cellvow.core.primitives.errors import OperationalError
 from cellvow.core.primitives.identifier import BATTERY_PATTERN, BatteryId
 from cellvow.core.protocol.ruleset import get_ruleset
 from cellvow.node.store import LedgerStore, StoredBlock, StoredStatement
-from cellvow.passport.recorded import Claimed, Recorded
+from cellvow.passport.recorded import Recorded, RecordedClaim
 from cellvow.passport.short_code import derive_short_code
 
 FORMAT = 4
@@ -81,7 +81,7 @@ class Timeline:
             places += [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (subject,))]
         return [_recorded(store, leaf, index) for leaf, index in sorted(dict.fromkeys(places))]
 
-    def claims(self, store: LedgerStore, battery: str) -> list[Claimed]:
+    def claims(self, store: LedgerStore, battery: str) -> list[RecordedClaim]:
         """The claims over a battery that were kept and not accepted, in the order of the log."""
         query = "SELECT leaf, message FROM claim WHERE battery=? ORDER BY leaf, message"
         places = [(int(leaf), int(index)) for leaf, index in self._connection.execute(query, (battery,))]
@@ -181,7 +181,7 @@ def _recorded(store: LedgerStore, leaf: int, index: int) -> Recorded:
     return _said(stored, index, signed, first)
 
 
-def _claimed(store: LedgerStore, leaf: int, index: int) -> Claimed:
+def _claimed(store: LedgerStore, leaf: int, index: int) -> RecordedClaim:
     stored = store.statements(leaf, 1)[0]
     outcome = parse_outcome(stored.outcomes[index])
     if not outcome.is_contested:
@@ -192,7 +192,7 @@ def _claimed(store: LedgerStore, leaf: int, index: int) -> Claimed:
         waited = store.statement_of_digest(bytes.fromhex(signed.message.statement))
         first = None if waited is None else waited.statement.envelope.kid.hex()
     opened = outcome.events[-1]
-    return Claimed(_said(stored, index, signed, first), str(opened["topic"]), str(opened["reference"]))
+    return RecordedClaim(_said(stored, index, signed, first), str(opened["topic"]), str(opened["reference"]))
 
 
 class _Signed(NamedTuple):
