@@ -24,10 +24,11 @@ from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.document import PublishDocument
-from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart, derive_registered
+from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart
 from cellvow.core.contracts.safety import ReportIncident
 from cellvow.core.contracts.software import ResetSoftware, UpdateSoftware
 from cellvow.core.contracts.use import RecordWork
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.identifier import is_gtin

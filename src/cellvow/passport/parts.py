@@ -19,9 +19,9 @@ from cellvow.core.contracts.part import (
     ReplacePart,
     assembly_key,
     build_key,
-    derive_wholes,
     part_key,
 )
+from cellvow.core.contracts.whole import derive_wholes
 from cellvow.core.protocol.transition import Find, Read
 from cellvow.passport.recorded import Recorded
 

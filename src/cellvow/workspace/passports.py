@@ -7,8 +7,8 @@ from dataclasses import dataclass, replace
 from cellvow.core.contracts.acceptance import RecordVerdict
 from cellvow.core.contracts.attestation import IssueAttestation
 from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.part import derive_registered, derive_wholes
 from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.ledger.checkpoint import parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.primitives.encoding import parse_object

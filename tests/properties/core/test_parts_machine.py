@@ -23,11 +23,10 @@ from cellvow.core.contracts.part import (
     AssemblyRecord,
     PartRecord,
     assembly_key,
-    derive_registered,
-    derive_wholes,
     part_key,
 )
 from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.primitives.limits import PART_LEVELS_MAX
 from tests import messages
 from tests.assembly import MODELS, begun, cell, hand_over, module, pack

@@ -48,7 +48,6 @@ from cellvow.core.contracts.dispute_file import (
 )
 from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import get_organisation, is_member
-from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import (
     OWNERSHIP,
     REGISTERS,
@@ -57,6 +56,7 @@ from cellvow.core.contracts.register import (
     get_register,
     put_register,
 )
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import EVIDENCE_MAX, POSITIONS_MAX

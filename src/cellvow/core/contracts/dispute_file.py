@@ -24,7 +24,8 @@ from cellvow.core.contracts.contract import (
     Schema,
     require,
 )
-from cellvow.core.contracts.register import REGISTERS, RegisterName, get_register
+from cellvow.core.contracts.register import REGISTERS, RegisterName
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_ENDED_MAX, DISPUTES_OPEN_MAX
@@ -185,8 +186,8 @@ def is_concerned(context: Context, battery: str) -> bool:
     unit = context.get(BatteryRecord, battery_key(battery))
     if unit is None:
         return False
-    standing = (get_register(context, register, battery).organisation for register in REGISTERS)
-    return context.organisation in (unit.organisation, *standing)
+    is_named = any(stands(context, register, battery) for register in REGISTERS)
+    return is_named or context.organisation == unit.organisation
 
 
 def _still_open(context: Context, names: tuple[DisputeName, ...]) -> list[DisputeRecord]:

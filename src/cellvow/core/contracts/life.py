@@ -35,6 +35,7 @@ from cellvow.core.contracts.lineage import BECOMES, Ending, get_assembly, put_en
 from cellvow.core.contracts.organisation import get_organisation, require_role
 from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
 from cellvow.core.contracts.use import OfUnit, is_installed
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
@@ -192,7 +193,7 @@ def require_transition(context: Context, unit: BatteryRecord, deed: Deed) -> Tra
     row = _ROWS[deed]
     if row.roles:
         require_role(context, *row.roles)
-    named = [get_register(context, one, unit.battery).organisation == context.organisation for one in row.stands_in]
+    named = [stands(context, one, unit.battery) for one in row.stands_in]
     if row.in_one:
         require(any(named), Reason.NOT_RESPONSIBLE, battery=unit.battery)
     else:

@@ -5,7 +5,6 @@ in the registers of the outermost one (`derive_registered`). A part and its whol
 party that answers before they are joined, so that nobody's title moves without his signature.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -31,7 +30,6 @@ from cellvow.core.contracts.contract import (
     Message,
     Record,
     Term,
-    decode_record,
     require,
 )
 from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
@@ -41,15 +39,14 @@ from cellvow.core.contracts.register import (
     OWNERSHIP,
     REGISTERS,
     RESPONSIBILITY,
-    RegisterRecord,
     get_register,
     put_register,
-    register_key,
 )
 from cellvow.core.contracts.use import is_installed
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.errors import ensure, fail
+from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
 
 Level = Literal["cell", "module", "pack"]
@@ -60,7 +57,6 @@ INSTALLED = "installed"
 LEVELS_OF: dict[Level, int] = {"cell": 1, "module": 2, "pack": 3}
 """Levels that a unit may have, itself included; a pack of packs has one more."""
 
-Read = Callable[[str], bytes | None]
 Wholes = Annotated[tuple[Battery, ...], msgspec.Meta(max_length=PART_LEVELS_MAX), WORLD]
 
 
@@ -202,36 +198,6 @@ def get_assembly(context: Context, battery: str) -> AssemblyRecord:
     """The sums over the parts of a unit: nothing where it never had any."""
     known = context.get(AssemblyRecord, assembly_key(battery))
     return AssemblyRecord(provenance=context.provenance, version=0, battery=battery) if known is None else known
-
-
-def derive_wholes(read: Read, battery: str) -> tuple[str, ...]:
-    """The units that a unit is built into, the nearest first; none if it stands by itself, or is unknown."""
-    wholes: list[str] = []
-    whole = _find_whole(read, battery)
-    while whole is not None:
-        wholes.append(whole)
-        ensure(len(wholes) < PART_LEVELS_MAX, f"{battery} lies deeper than {PART_LEVELS_MAX} levels")
-        whole = _find_whole(read, whole)
-    return tuple(wholes)
-
-
-def _find_whole(read: Read, battery: str) -> str | None:
-    value = read(battery_key(battery))
-    return None if value is None else decode_record(BatteryRecord, value).part_of
-
-
-def derive_root(read: Read, battery: str) -> str:
-    """The outermost unit that a unit is built into; the unit itself where it stands by itself."""
-    return (battery, *derive_wholes(read, battery))[-1]
-
-
-def derive_registered(read: Read, register: str, battery: str) -> RegisterRecord:
-    """The register that counts for a unit: that of the outermost unit it is built into, or its own."""
-    root = derive_root(read, battery)
-    value = read(register_key(register, root))
-    if value is None:
-        fail(f"battery {root} is registered without a {register} record")
-    return decode_record(RegisterRecord, value)
 
 
 def _require_around(context: Context, message: _OnWhole) -> BatteryRecord:

@@ -26,8 +26,9 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.day import require_lived_day
 from cellvow.core.contracts.organisation import get_organisation, require_role
-from cellvow.core.contracts.register import CUSTODY, REGISTERS, get_register
+from cellvow.core.contracts.register import CUSTODY, REGISTERS
 from cellvow.core.contracts.use import OfUnit, find_order
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import INCIDENTS_OF_MEMBER_MAX, INCIDENTS_OPEN_MAX
@@ -161,8 +162,7 @@ def derive_floor(state: SafetyState, incidents: tuple[Incident, ...]) -> SafetyS
 def _require_witness(context: Context, message: ReportIncident) -> None:
     if message.severity != DANGER:
         return
-    named = [get_register(context, register, message.battery).organisation for register in REGISTERS]
-    if context.organisation not in named:
+    if not any(stands(context, register, message.battery) for register in REGISTERS):
         require_role(context, *WITNESSING_ROLES)
 
 
@@ -180,7 +180,7 @@ def _require_assessor(context: Context, unit: BatteryRecord, known: SafetyRecord
     is_lifted = known is not None and known.is_official and known.state == QUARANTINE
     require(is_official or not is_lifted, Reason.ROLE_MISSING, needed=AUTHORITY)
     is_independent = any(role in member.roles for role in INDEPENDENT_ROLES)
-    is_near = context.organisation in (unit.organisation, get_register(context, CUSTODY, unit.battery).organisation)
+    is_near = context.organisation == unit.organisation or stands(context, CUSTODY, unit.battery)
     is_called = find_order(context, unit.battery) is not None
     require(is_independent or is_near or is_called, Reason.NO_OPEN_ORDER, battery=unit.battery)
     return is_official

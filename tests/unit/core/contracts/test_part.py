@@ -12,10 +12,9 @@ from cellvow.core.contracts.part import (
     PartRecord,
     assembly_key,
     build_key,
-    derive_root,
-    derive_wholes,
     part_key,
 )
+from cellvow.core.contracts.whole import derive_root, derive_wholes
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
 from cellvow.core.protocol.ruleset import RULESETS

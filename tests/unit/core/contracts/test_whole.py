@@ -1,0 +1,124 @@
+"""A part that was sold with its whole: who acts for it now, and that who built it in does no longer."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+import pytest
+
+from cellvow.core.contracts.battery import BatteryRecord, battery_key
+from cellvow.core.contracts.dispute_file import DisputeRecord, dispute_key
+from cellvow.core.ledger.rejection import Reason
+from tests import disputing, messages
+from tests.assembly import assembled, cell, hand_over, module, pack, refused
+from tests.world import BUYER, CARMAKER, MAKER, World
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from cellvow.core.contracts.contract import Message
+
+PARTS = (module(1), cell(1))
+"""One lies in the pack, the other in that one: their own registers still have who built them in."""
+
+
+def sold(*owners: str) -> World:
+    """The pack was sold on from its maker to each of these, with all that is in it."""
+    world = assembled()
+    for giver, taker in zip((MAKER, *owners), owners, strict=False):
+        hand_over(world, pack(1), giver, taker)
+    return world
+
+
+def version_of(world: World, battery: str) -> int:
+    """The version of a unit's record."""
+    return world.record(BatteryRecord, battery_key(battery)).version
+
+
+def ordered(part: str) -> Message:
+    """An order to work on a part."""
+    return messages.work_order(CARMAKER, identifier=part)
+
+
+def planned(part: str) -> Message:
+    """Work on a part, and when it is to be serviced next."""
+    return messages.work("W-1", "calibration", next_on="2026-06-01", identifier=part)
+
+
+def put_in(part: str) -> Message:
+    """Software for a part whose maker is released by that."""
+    return messages.reset(identifier=part)
+
+
+def assessed(part: str) -> Message:
+    """What somebody found who looked at a part."""
+    return messages.assessment("caution", identifier=part)
+
+
+def graded(part: str) -> Message:
+    """What a part is good for."""
+    return messages.grading(identifier=part)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("make", [ordered, planned, put_in, assessed, graded])
+def test_who_holds_the_whole_acts_as_the_holder_of_its_parts(part: str, make: Callable[[str], Message]) -> None:
+    """The part's own register does not have him: it rests while the part is built in."""
+    assert refused(sold(BUYER), BUYER, make(part)) is None
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("make", [ordered, planned])
+def test_who_built_a_part_in_and_sold_the_whole_holds_it_no_more(part: str, make: Callable[[str], Message]) -> None:
+    """Though its own register has him still: neither orders work on what another holds, nor plans its service."""
+    assert refused(assembled(), MAKER, make(part)) is None
+    assert refused(sold(BUYER), MAKER, make(part)) in (Reason.NOT_THE_HOLDER, Reason.NO_OPEN_ORDER)
+
+
+@pytest.mark.parametrize("part", PARTS)
+@pytest.mark.parametrize("make", [ordered, planned, put_in, assessed, graded])
+def test_who_sold_the_whole_on_holds_none_of_its_parts(part: str, make: Callable[[str], Message]) -> None:
+    """An operator who is through with it releases no maker, and calls nothing safe."""
+    refusal = (Reason.NOT_THE_HOLDER, Reason.NO_OPEN_ORDER)
+
+    assert refused(sold(BUYER, CARMAKER), BUYER, make(part)) in refusal
+
+
+def test_an_order_for_a_part_ends_when_the_whole_is_sold() -> None:
+    """The workshop has the consent of who holds it, and not of who did."""
+    for owners, reason in (((), None), ((BUYER,), Reason.NO_OPEN_ORDER)):
+        world = assembled()
+        world.accept(world[MAKER].key.sign(messages.work_order(CARMAKER, "calibration", identifier=module(1))))
+        for owner in owners:
+            hand_over(world, pack(1), MAKER, owner)
+
+        assert refused(world, CARMAKER, planned(module(1))) is reason
+
+
+def test_a_buyer_reports_a_danger_in_a_part_of_what_is_his() -> None:
+    """Whoever stands in a register of the whole is near its parts, in whatever role."""
+    world = sold(CARMAKER)
+
+    assert refused(world, CARMAKER, messages.incident(identifier=cell(1))) is None
+
+
+def test_a_part_of_what_burnt_is_told_to_be_gone_by_who_answered_for_the_whole() -> None:
+    """Not by who answered for the part before it was sold with its pack."""
+    world = sold(BUYER)
+    world.accept(world[BUYER].key.sign(messages.destruction(version_of(world, pack(1)), identifier=pack(1))))
+    gone = messages.destruction(version_of(world, module(2)), identifier=module(2))
+
+    assert refused(world, MAKER, gone) is Reason.NOT_RESPONSIBLE
+    assert refused(world, BUYER, gone) is None
+
+
+def test_strangers_do_not_fill_the_files_of_a_part_that_was_sold_on() -> None:
+    """Who sold it counts as a stranger; who bought the whole finds room, as a party does."""
+    world = sold(BUYER, CARMAKER)
+    for number in range(16):
+        message = disputing.opening(MAKER, "identity", f"D-{number}", battery=module(1))
+        assert refused(world, BUYER, message) is None
+
+    assert refused(world, "cellab", disputing.opening(MAKER, "identity", battery=module(1))) is Reason.TOO_MANY_DISPUTES
+    assert refused(world, CARMAKER, disputing.opening(MAKER, "identity", battery=module(1))) is None
+    assert world.record(DisputeRecord, dispute_key(CARMAKER, disputing.D_1)).state == "open"
