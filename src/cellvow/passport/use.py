@@ -73,7 +73,7 @@ def _place(ledger: Ledger, battery: str) -> Iterator[UseFact]:
     elif installed is not None:
         yield _fact(ledger, "removed", installed, into=installed.into, day=installed.removed_on or "")
     resting = _read(ledger, DecommissionRecord, decommission_key(battery))
-    if resting is not None:
+    if resting is not None and (installed is None or installed.state != INSTALLED):  # else it is in use again
         yield _fact(ledger, "decommissioned", resting, rest=resting.cause)
     waste = _read(ledger, WasteRecord, waste_key(battery))
     if waste is not None:

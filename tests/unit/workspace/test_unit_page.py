@@ -192,6 +192,13 @@ def test_a_unit_in_use_is_told_to_who_may_see_its_history(told: Told, sentence: 
     assert (sentence in told.text("used", "owner")) is (sentence != USED[-1])
 
 
+def test_a_unit_that_is_built_in_again_is_not_said_to_be_out_of_use(told: Told) -> None:
+    """It was taken out of use before that: its history says so, and what it is now does not."""
+    assert "Taken out of use by Reuser (invented)" in told.text("used", "owner", see="life")
+    assert "Taken out of use:" not in told.text("used", "owner", see="use")
+    assert "Taken out of use: " in told.text("succeeded", "owner", see="use")
+
+
 def test_documents_for_others_than_workshops_are_the_owners(told: Told) -> None:
     """A grant of history tells of the papers with which a unit is serviced, and of no others."""
     assert "DISMANTLE-1" in told.text("used", "owner", see="use")

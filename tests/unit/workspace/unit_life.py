@@ -126,6 +126,7 @@ def use(lives: Lives) -> None:
         lives.say(session, "maker", messages.document(), messages.document(2), messages.document(reference="SCRAP-1"))
         lives.say(session, "maker", replace(messages.document(reference="DISMANTLE-1"), roles=("recycler",)))
         lives.hand_over(session, "maker", "reuser", UNIT)
+        lives.say(session, "reuser", messages.decommissioning())
         lives.say(session, "reuser", messages.installation(), messages.work("W-1", next_on="2027-06-01"))
         lives.say(session, "reuser", messages.reset(), messages.grading())
         lives.say(session, "rival", messages.incident(severity="danger"))

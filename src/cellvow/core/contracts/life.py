@@ -34,14 +34,13 @@ from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.lineage import BECOMES, Ending, get_assembly, put_end
 from cellvow.core.contracts.organisation import get_organisation, require_role
 from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
-from cellvow.core.contracts.use import OfUnit, is_installed
+from cellvow.core.contracts.use import WASTE, OfUnit, is_installed
 from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
 
 Status = Literal["original", "repurposed", "re-used", "remanufactured", "waste"]
-WASTE = "waste"
 IN_USE: tuple[Status, ...] = ("original", "repurposed", "re-used", "remanufactured")
 FIT_FOR_WASTE = ("manufacturer", "importer", "recycler")
 """Roles that may answer for waste (Article 77(7)): producers and waste operators. Who acts for producers together is

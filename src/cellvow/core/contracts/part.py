@@ -34,6 +34,7 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
 from cellvow.core.contracts.dispute_file import require_movable
+from cellvow.core.contracts.life import WASTE, WasteRecord, waste_key
 from cellvow.core.contracts.register import (
     CUSTODY,
     OWNERSHIP,
@@ -250,6 +251,18 @@ def _require_free(context: Context, message: _OnWhole, part: BatteryRecord) -> N
     require(not is_installed(context, part.battery), Reason.STILL_INSTALLED, battery=part.battery)
 
 
+def _find_waste(context: Context, message: _OnWhole) -> str | None:
+    """The nearest waste among the unit whose parts change and the units around it; None where none of them is."""
+    around = (message.battery, *message.above)
+    return next((one for one in around if get_battery(context, one).status == WASTE), None)
+
+
+def _require_not_revived(context: Context, message: _OnWhole, part: BatteryRecord) -> None:
+    """Raise `Rejected` where waste would come back into use as a part: that takes a second life."""
+    is_revived = part.status == WASTE and _find_waste(context, message) is None
+    require(not is_revived, Reason.WRONG_STATUS, status=part.status, deed="install")
+
+
 def _require_level(context: Context, message: _OnWhole, part: BatteryRecord, builds: tuple[Level, Level]) -> None:
     """Raise unless a unit of the part's level goes into one of the whole's, and the tree stays within its levels."""
     inner, outer = builds
@@ -319,6 +332,7 @@ def _build_in(context: Context, message: _OnWhole, whole: BatteryRecord, part: s
     require(part not in (message.battery, *message.above), Reason.PART_OF_ITSELF, battery=part)
     unit = get_battery(context, part)
     _require_free(context, message, unit)
+    _require_not_revived(context, message, unit)
     inner, outer = get_build(context, unit.gtin), get_build(context, whole.gtin)
     _require_level(context, message, unit, (inner.level, outer.level))
     mass_g = _get_mass(context, unit.gtin)
@@ -385,7 +399,28 @@ def _take_out(context: Context, message: _OnWhole, part: str, cause: RemovalCaus
     for register in REGISTERS:
         put_register(context, register, part, derive_registered(context.get_bytes, register, part).organisation)
     context.put(battery_key(part), change_battery(context, unit, part_of=None))
+    _carry_waste(context, message, part)
     return before
+
+
+def _carry_waste(context: Context, message: _OnWhole, part: str) -> None:
+    """What is taken out of waste is waste, for the same reason: dismantling is no second life."""
+    unit, waste = get_battery(context, part), _find_waste(context, message)
+    if waste is None or unit.status == WASTE:
+        return
+    declared = context.get(WasteRecord, waste_key(waste))
+    if declared is None:
+        fail(f"battery {waste} is waste, and nobody has declared it")
+    context.put(battery_key(part), msgspec.structs.replace(unit, status=WASTE))
+    carried = msgspec.structs.replace(
+        declared,
+        provenance=context.provenance,
+        version=1,
+        battery=part,
+        organisation=context.organisation,
+        declared_ms=context.time_ms,
+    )
+    context.put(waste_key(part), carried)
 
 
 def _count_out(context: Context, before: PartRecord, *, is_pack: bool) -> None:

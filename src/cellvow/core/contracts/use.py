@@ -40,6 +40,7 @@ from cellvow.core.ledger.rejection import Reason, Rejected
 SERVICE_ROLES = ("manufacturer", "operator", "second_life_operator", "vehicle_maker", "workshop")
 """Who works on units, writes documents for that and brings their software up to date."""
 INSTALLED, OPEN, REPAIR = "installed", "open", "repair"
+WASTE = "waste"
 
 Purpose = Literal["vehicle", "storage_system"]
 RemovalCause = Literal["service", "replacement", "end_of_use", "accident", "other"]
@@ -217,6 +218,7 @@ def _install(context: Context, message: InstallBattery) -> list[Event]:
     unit = get_battery(context, message.battery)
     require_holder(context, message.battery)
     _require_free(unit)
+    require(unit.status != WASTE, Reason.WRONG_STATUS, status=unit.status, deed="install")
     key = installation_key(message.battery)
     before = context.get(InstallationRecord, key)
     if before is not None and before.state == INSTALLED:

@@ -8,6 +8,7 @@ import pytest
 
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.dispute_file import DisputeRecord, dispute_key
+from cellvow.core.contracts.life import WasteRecord, waste_key
 from cellvow.core.ledger.rejection import Reason
 from tests import disputing, messages
 from tests.assembly import assembled, cell, hand_over, module, pack, refused
@@ -122,3 +123,62 @@ def test_strangers_do_not_fill_the_files_of_a_part_that_was_sold_on() -> None:
     assert refused(world, "cellab", disputing.opening(MAKER, "identity", battery=module(1))) is Reason.TOO_MANY_DISPUTES
     assert refused(world, CARMAKER, disputing.opening(MAKER, "identity", battery=module(1))) is None
     assert world.record(DisputeRecord, dispute_key(CARMAKER, disputing.D_1)).state == "open"
+
+
+# Waste
+
+
+def wasted(whole: str = pack(1)) -> World:
+    """The pack was declared waste with everything in it."""
+    world = assembled()
+    world.accept(world[MAKER].key.sign(messages.waste(version_of(world, whole), identifier=whole)))
+    return world
+
+
+def test_threat_dismantling_makes_waste_usable_again() -> None:
+    """What is taken out of waste is waste, for the reason of what it was in; so is what lay deeper in it."""
+    world = wasted()
+    for message in (messages.part_out(module(1), pack(1)), messages.part_out(cell(1), module(1))):
+        world.accept(world[MAKER].key.sign(message))
+        record = world.record(WasteRecord, waste_key(message.part))
+
+        assert world.record(BatteryRecord, battery_key(message.part)).status == "waste"
+        assert (record.organisation, record.cause) == (MAKER, messages.waste().cause)
+    offer = messages.offer(BUYER, ("responsibility",), (1,), identifier=module(1))
+    assert refused(world, MAKER, offer) is Reason.NOT_FOR_WASTE
+
+
+def test_a_cell_in_a_module_of_a_waste_pack_is_waste_once_it_is_out() -> None:
+    """The nearest unit around it is no waste by its own record; one further out is."""
+    world = wasted()
+    world.accept(world[MAKER].key.sign(messages.part_out(cell(1), module(1), pack(1))))
+
+    assert world.record(BatteryRecord, battery_key(cell(1))).status == "waste"
+
+
+def test_what_is_taken_out_of_a_unit_in_use_stays_what_it_is() -> None:
+    """Control: the rule is about waste alone."""
+    world = assembled()
+    world.accept(world[MAKER].key.sign(messages.part_out(module(1), pack(1))))
+
+    assert world.record(BatteryRecord, battery_key(module(1))).status == "original"
+    assert waste_key(module(1)) not in world.state.records
+
+
+def test_threat_waste_comes_back_as_a_part() -> None:
+    """A waste module goes into no pack in use, by itself or in the place of another; it takes a second life."""
+    world = wasted(module(3))
+
+    assert refused(world, MAKER, messages.part_in(module(3), pack(2))) is Reason.WRONG_STATUS
+    assert refused(world, MAKER, messages.replacement(module(2), module(3), pack(1))) is Reason.WRONG_STATUS
+    assert world.record(BatteryRecord, battery_key(module(3))).part_of is None
+    world.accept(world[MAKER].key.sign(messages.waste(version_of(world, pack(2)), identifier=pack(2))))
+    assert refused(world, MAKER, messages.part_in(module(3), pack(2))) is None
+
+
+def test_waste_is_built_into_no_vehicle() -> None:
+    """Nor into a storage system: it is waste until a second life begins."""
+    world = wasted(pack(2))
+
+    assert refused(world, MAKER, messages.installation(identifier=pack(2))) is Reason.WRONG_STATUS
+    assert refused(assembled(), MAKER, messages.installation(identifier=pack(2))) is None
