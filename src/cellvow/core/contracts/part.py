@@ -34,7 +34,7 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
 from cellvow.core.contracts.dispute_file import require_movable
-from cellvow.core.contracts.life import WASTE, WasteRecord, waste_key
+from cellvow.core.contracts.life import WasteRecord, waste_key
 from cellvow.core.contracts.register import (
     CUSTODY,
     OWNERSHIP,
@@ -43,7 +43,7 @@ from cellvow.core.contracts.register import (
     get_register,
     put_register,
 )
-from cellvow.core.contracts.use import is_installed
+from cellvow.core.contracts.use import WASTE, is_installed
 from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
