@@ -1,8 +1,8 @@
 """The file of a dispute over a unit, and the claims that open one by themselves.
 
 A dispute counts against the quota of who opened it and of the unit; only a party's holds a register still, one entry
-of it once, and none does so for ever. Members who are not concerned with a unit fill half of its quota at most: a
-party always finds room.
+of it once, and none does so for ever. Members who are not concerned with a unit fill half of its quota at most, and
+no member more than a small share: a party always finds room, whatever another party does.
 """
 
 from typing import Annotated, Literal
@@ -28,7 +28,12 @@ from cellvow.core.contracts.register import REGISTERS, RegisterName
 from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
-from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_ENDED_MAX, DISPUTES_OPEN_MAX
+from cellvow.core.primitives.limits import (
+    BATTERY_DISPUTES_MAX,
+    BATTERY_DISPUTES_OF_MEMBER_MAX,
+    DISPUTES_ENDED_MAX,
+    DISPUTES_OPEN_MAX,
+)
 
 DAY_MS = 86_400_000
 LAPSE_MS = 365 * DAY_MS
@@ -208,6 +213,8 @@ def count_opening(context: Context, record: DisputeRecord) -> None:
     over = find_open_disputes(context, record.battery)
     room = BATTERY_DISPUTES_MAX if is_concerned(context, record.battery) else BATTERY_DISPUTES_MAX // 2
     enough = len(open_now) + len(recent) < DISPUTES_OPEN_MAX and len(over) < room
+    share = sum(one.organisation == record.organisation for one in over)
+    enough = enough and share < BATTERY_DISPUTES_OF_MEMBER_MAX
     require(enough, Reason.TOO_MANY_DISPUTES, open=len(open_now), dismissed=len(recent))
     counted = msgspec.structs.replace(
         own,

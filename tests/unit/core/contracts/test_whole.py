@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellvow.core.contracts import dispute_file
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.dispute_file import DisputeRecord, dispute_key
 from cellvow.core.contracts.life import WasteRecord, waste_key
 from cellvow.core.ledger.rejection import Reason
 from tests import disputing, messages
 from tests.assembly import assembled, cell, hand_over, module, pack, refused
-from tests.world import BUYER, CARMAKER, MAKER, World
+from tests.world import BUYER, CARMAKER, LABORATORY, MAKER, World
 
 if TYPE_CHECKING:
     from collections.abc import Callable
@@ -113,15 +114,15 @@ def test_a_part_of_what_burnt_is_told_to_be_gone_by_who_answered_for_the_whole()
     assert refused(world, BUYER, gone) is None
 
 
-def test_strangers_do_not_fill_the_files_of_a_part_that_was_sold_on() -> None:
-    """Who sold it counts as a stranger; who bought the whole finds room, as a party does."""
+def test_who_sold_a_part_with_its_whole_is_a_stranger_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Strangers fill half of its files at most, whoever its own register has; who bought the whole finds room."""
+    monkeypatch.setattr(dispute_file, "BATTERY_DISPUTES_MAX", 2)
     world = sold(BUYER, CARMAKER)
-    for number in range(16):
-        message = disputing.opening(MAKER, "identity", f"D-{number}", battery=module(1))
-        assert refused(world, BUYER, message) is None
+    claim = disputing.opening(MAKER, "identity", battery=module(1))
 
-    assert refused(world, "cellab", disputing.opening(MAKER, "identity", battery=module(1))) is Reason.TOO_MANY_DISPUTES
-    assert refused(world, CARMAKER, disputing.opening(MAKER, "identity", battery=module(1))) is None
+    assert refused(world, BUYER, claim) is None
+    assert refused(world, LABORATORY, claim) is Reason.TOO_MANY_DISPUTES
+    assert refused(world, CARMAKER, claim) is None
     assert world.record(DisputeRecord, dispute_key(CARMAKER, disputing.D_1)).state == "open"
 
 
