@@ -199,7 +199,7 @@ def test_an_alarm_that_goes_on_voids_nothing_again() -> None:
 
 @pytest.mark.parametrize("who", [CARMAKER, MAKER, BUYER, LABORATORY, AUTHORITY])
 def test_who_may_assess(who: str) -> None:
-    """Laboratory, authority and the unit's own maker; a second-life operator what he holds, a car maker nothing."""
+    """Laboratory and authority; a maker or a second-life operator what he holds, a car maker nothing."""
     expected = {CARMAKER: Reason.ROLE_MISSING, BUYER: Reason.NO_OPEN_ORDER}.get(who)
     world = alarmed()
 
@@ -207,6 +207,31 @@ def test_who_may_assess(who: str) -> None:
     if who == BUYER:
         hand_over(world, MAKER, BUYER)
         assert submit(world, who, messages.assessment("safe", FIRST)) is None
+
+
+def test_threat_a_maker_calls_safe_from_afar_what_another_reported() -> None:
+    """Who made a unit may warn of it wherever it is; to lower its state or to close a report he has to look at it."""
+    world = alarmed()
+    hand_over(world, MAKER, BUYER)
+
+    for calming in (
+        messages.assessment("safe", FIRST),
+        messages.assessment("safe"),
+        messages.assessment("danger", FIRST),
+    ):
+        assert submit(world, MAKER, calming) is Reason.NO_OPEN_ORDER
+    assert submit(world, MAKER, messages.assessment("danger")) is None
+    assert submit(world, MAKER, messages.assessment("caution")) is Reason.NO_OPEN_ORDER
+    assert [one.reference for one in safety(world).incidents] == ["I-1"]
+
+
+def test_a_maker_calls_nothing_safe_that_nobody_has_looked_at() -> None:
+    """Nor does he by being the first to say something of it; a warning is open to him there too."""
+    for state, reason in (("safe", Reason.NO_OPEN_ORDER), ("caution", None)):
+        world = settled()
+        hand_over(world, MAKER, BUYER)
+
+        assert submit(world, MAKER, messages.assessment(state)) is reason  # type: ignore[arg-type]  # words of tests
 
 
 def test_a_workshop_assesses_what_it_was_ordered_to_look_at() -> None:
