@@ -397,10 +397,18 @@ def _take_out(context: Context, message: _OnWhole, part: str, cause: RemovalCaus
     context.put(key, ended)
     _count_out(context, before, is_pack=get_build(context, unit.gtin).level == PACK)
     for register in REGISTERS:
-        put_register(context, register, part, derive_registered(context.get_bytes, register, part).organisation)
+        _give_register(context, message, before, register)
     context.put(battery_key(part), change_battery(context, unit, part_of=None))
     _carry_waste(context, message, part)
     return before
+
+
+def _give_register(context: Context, message: _OnWhole, before: PartRecord, register: str) -> None:
+    """Let a part's own register name who counted for it; that it was another's in between is not forgotten."""
+    standing = derive_registered(context.get_bytes, register, before.part)
+    around = (get_register(context, register, one) for one in (message.battery, *message.above))
+    is_return = any(one.since_ms > before.since_ms for one in around)
+    put_register(context, register, before.part, standing.organisation, is_return=is_return)
 
 
 def _carry_waste(context: Context, message: _OnWhole, part: str) -> None:

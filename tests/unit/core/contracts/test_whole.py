@@ -13,6 +13,7 @@ from cellvow.core.contracts.life import WasteRecord, waste_key
 from cellvow.core.ledger.rejection import Reason
 from tests import disputing, messages
 from tests.assembly import assembled, cell, hand_over, module, pack, refused
+from tests.lives import registered
 from tests.world import BUYER, CARMAKER, LABORATORY, MAKER, World
 
 if TYPE_CHECKING:
@@ -124,6 +125,26 @@ def test_who_sold_a_part_with_its_whole_is_a_stranger_to_it(monkeypatch: pytest.
     assert refused(world, LABORATORY, claim) is Reason.TOO_MANY_DISPUTES
     assert refused(world, CARMAKER, claim) is None
     assert world.record(DisputeRecord, dispute_key(CARMAKER, disputing.D_1)).state == "open"
+
+
+def test_threat_a_sale_and_its_return_vanish_from_the_registers_of_a_part() -> None:
+    """A part that was another's in between does not say that it was in one hand all the time."""
+    world = sold(BUYER, MAKER)
+    first = registered(world, "ownership", module(1))
+    world.accept(world[MAKER].key.sign(messages.part_out(module(1), pack(1))))
+    again = registered(world, "ownership", module(1))
+
+    assert (again.organisation, again.since_ms, again.version) == (MAKER, world.head.time_ms, first.version + 1)
+    assert again.since_ms > registered(world, "ownership", pack(1)).since_ms > first.since_ms
+
+
+def test_a_part_that_was_nobody_elses_keeps_its_entry() -> None:
+    """Control: who had it all the time has it since then, in however many units it was."""
+    world = assembled()
+    before = registered(world, "ownership", cell(1))
+    world.accept(world[MAKER].key.sign(messages.part_out(cell(1), module(1), pack(1))))
+
+    assert registered(world, "ownership", cell(1)) == before
 
 
 # Waste
