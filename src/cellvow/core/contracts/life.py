@@ -34,8 +34,9 @@ from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.lineage import BECOMES, Ending, get_assembly, put_end
 from cellvow.core.contracts.organisation import get_organisation, require_role
 from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
+from cellvow.core.contracts.safety import AUTHORITY, DANGER, SafetyRecord, safety_key
 from cellvow.core.contracts.use import WASTE, OfUnit, is_installed
-from cellvow.core.contracts.whole import stands
+from cellvow.core.contracts.whole import derive_registered, stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
@@ -157,7 +158,10 @@ class RecordRecycling(_Fenced, frozen=True, kw_only=True):
 
 
 class RecordDestruction(_Fenced, frozen=True, kw_only=True):
-    """Record that a unit is gone - burnt, or lost in an accident - with a commitment to the report."""
+    """Record that a unit is gone - burnt, or lost in an accident - with a commitment to the report.
+
+    Signed by who answers for it; where he neither holds nor owns it, who does, or an authority, has reported a danger.
+    """
 
     cause: Annotated[LossCause, MEMBERS]
     report: Annotated[Committed, WORLD]
@@ -229,6 +233,26 @@ def require_dismantled(context: Context, unit: BatteryRecord) -> None:
         require_movable(context, register, unit.battery)
 
 
+def _require_seen(context: Context, unit: BatteryRecord) -> None:
+    """Raise `Rejected` where who answers for a unit ends it alone, though it is another's and in another's hands.
+
+    An end is final: without this a producer could take any unit off the road that he once sold.
+    """
+    if stands(context, CUSTODY, unit.battery) or stands(context, OWNERSHIP, unit.battery):
+        return
+    near = [derive_registered(context.get_bytes, one, unit.battery).organisation for one in (CUSTODY, OWNERSHIP)]
+    safety = context.get(SafetyRecord, safety_key(unit.battery))
+    reports = () if safety is None else safety.incidents
+    dangers = [one.organisation for one in reports if one.severity == DANGER]
+    is_seen = any(one in near or _is_authority(context, one) for one in dangers)
+    require(is_seen, Reason.NOT_THE_HOLDER, battery=unit.battery)
+
+
+def _is_authority(context: Context, organisation: str) -> bool:
+    member = get_organisation(context, organisation)
+    return member is not None and AUTHORITY in member.roles
+
+
 def _get_fenced(context: Context, message: _Fenced) -> BatteryRecord:
     unit = get_battery(context, message.battery)
     require_version(unit, message.version)
@@ -291,6 +315,8 @@ def _destroy(context: Context, message: RecordDestruction) -> list[Event]:
     whole = None if unit.part_of is None else context.get(BatteryRecord, battery_key(unit.part_of))
     is_free = whole is None or whole.ceased is not None
     require(is_free, Reason.PART_OF_ANOTHER, battery=unit.part_of or "")
+    if whole is None:
+        _require_seen(context, unit)
     put_end(context, unit, "destroyed", message.cause, (message.report,))
     _cease(context, unit, row)
     return [{"type": "UnitDestroyed", "battery": message.battery, "cause": message.cause}]

@@ -234,6 +234,14 @@ def test_a_maker_calls_nothing_safe_that_nobody_has_looked_at() -> None:
         assert submit(world, MAKER, messages.assessment(state)) is reason  # type: ignore[arg-type]  # words of tests
 
 
+def test_threat_whoever_assesses_warns_of_what_is_none_of_his() -> None:
+    """A warning that finds a danger voids tests: an operator who neither made nor holds the unit gives none."""
+    for state in ("caution", "danger", "quarantine"):
+        message = messages.assessment(state)  # type: ignore[arg-type]  # words of tests
+
+        assert submit(settled(), BUYER, message) is Reason.NO_OPEN_ORDER
+
+
 def test_a_workshop_assesses_what_it_was_ordered_to_look_at() -> None:
     """And nothing else: it could lower any unit's state otherwise."""
     world = alarmed()

@@ -10,6 +10,8 @@ from cellvow.core.contracts import dispute_file
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.dispute_file import DisputeRecord, dispute_key
 from cellvow.core.contracts.life import WasteRecord, waste_key
+from cellvow.core.contracts.organisation import organisation_key
+from cellvow.core.ledger.genesis import encode_organisation, parse_organisation
 from cellvow.core.ledger.rejection import Reason
 from tests import disputing, messages
 from tests.assembly import assembled, cell, hand_over, module, pack, refused
@@ -196,6 +198,20 @@ def test_threat_waste_comes_back_as_a_part() -> None:
     assert world.record(BatteryRecord, battery_key(module(3))).part_of is None
     world.accept(world[MAKER].key.sign(messages.waste(version_of(world, pack(2)), identifier=pack(2))))
     assert refused(world, MAKER, messages.part_in(module(3), pack(2))) is None
+
+
+def test_waste_that_was_put_into_waste_is_recycled_with_it_or_taken_out() -> None:
+    """By itself it would leave a hole in what it is in."""
+    world = wasted(module(3))
+    world.accept(world[MAKER].key.sign(messages.waste(version_of(world, pack(2)), identifier=pack(2))))
+    world.accept(world[MAKER].key.sign(messages.part_in(module(3), pack(2))))
+    key = organisation_key(MAKER)
+    member = parse_organisation(world.state.records[key])
+    recycler = type(member)(member.organisation, member.name, ("recycler",), member.root_keys)
+    world.state.update({key: encode_organisation(recycler)})
+
+    recycled = messages.recycling(version_of(world, module(3)), identifier=module(3))
+    assert refused(world, MAKER, recycled) is Reason.PART_OF_ANOTHER
 
 
 def test_waste_is_built_into_no_vehicle() -> None:
