@@ -24,8 +24,10 @@ from tests.unit.workspace.unit_life import (
     THIRD,
     UNIT,
     Lives,
+    alarm,
     assess,
     found,
+    lose,
     quarrel,
     recycle,
     succeed,
@@ -52,6 +54,10 @@ class Told:
         for unit in (THIRD, FOURTH, PARTS[0], PARTS[1]):
             for name, reader in READERS.items():
                 self.views["quarrel", unit, name] = lives.view(unit, reader)
+        for stage, happen in (("alarmed", alarm), ("lost", lose)):
+            happen(lives)
+            for name, reader in READERS.items():
+                self.views[stage, PARTS[0], name] = lives.view(PARTS[0], reader)
 
     def passport(self, stage: str, reader: str, unit: str = UNIT) -> Passport:
         """The passport as it stood."""
@@ -309,3 +315,27 @@ def test_the_parts_are_listed_in_their_places_with_what_came_out(told: Told, rea
     assert (f"/{PARTS[0]}" in {one.attributes.get("href") for one in page.all("a")}) is knows
     assert ("It is built into PACK-0003" in " ".join(part.text.split())) is knows
     assert "It is built into" not in gone.text
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_threat_a_part_of_a_dangerous_unit_looks_as_if_nothing_was_known(told: Told, reader: str) -> None:
+    """Whoever scans the module is told what was found of the pack that it is in, by whom and since when."""
+    before = told.passport("quarrel", reader, PARTS[0])
+    safety = told.passport("alarmed", reader, PARTS[0]).safety
+
+    assert before.safety is None
+    assert safety is not None
+    assert (safety.state, safety.name, safety.is_assessed) == ("danger", "Lab (invented)", True)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_threat_a_part_of_what_burnt_has_a_passport_still(told: Told, reader: str) -> None:
+    """It is gone with the unit it was in: the same tombstone, by the same statement."""
+    viewed = told.views["lost", PARTS[0], reader]
+    ended = viewed.passport.ended
+
+    assert told.passport("alarmed", reader, PARTS[0]).ended is None
+    assert ended is not None
+    assert (ended.how, ended.source.name, viewed.passport.has_ceased) == ("destroyed", "Maker (invented)", True)
+    page = render_tombstone(viewed.passport, links=PageLinks(passport_of=lambda other: f"/{other}"))
+    assert "It was destroyed." in page

@@ -16,7 +16,14 @@ from cellvow.node.home import LedgerSession, NodeHome
 from cellvow.passport.view import OWNER, PUBLIC, Audience, Passport, Reader, Scope
 from cellvow.workspace import clock, commands
 from cellvow.workspace.passports import PassportReader, Viewed
-from cellvow.workspace.second_life import SecondLife, Share, begin_second_life, declare_waste, record_recycling
+from cellvow.workspace.second_life import (
+    SecondLife,
+    Share,
+    begin_second_life,
+    declare_waste,
+    record_destruction,
+    record_recycling,
+)
 from cellvow.workspace.workspace import Workspace
 from tests import messages
 from tests.disputing import notice, opening
@@ -160,6 +167,20 @@ def recycle(lives: Lives) -> None:
         record_recycling(session, lives.workspaces["recycler"], DEAD, "Hall 7", "4.1 kg of nickel")
         lives.claim(session, "rival", messages.sighting(DEAD))
         lives.claim(session, "lab", messages.certificate("CERT-9", identifier=DEAD))
+        session.publish()
+
+
+def alarm(lives: Lives) -> None:
+    """The third unit is found dangerous."""
+    with lives.session() as session:
+        lives.say(session, "lab", messages.assessment("danger", identifier=THIRD))
+        session.publish()
+
+
+def lose(lives: Lives) -> None:
+    """It is gone."""
+    with lives.session() as session:
+        record_destruction(session, lives.workspaces["maker"], THIRD, "fire", "report 7")
         session.publish()
 
 

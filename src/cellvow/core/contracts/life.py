@@ -14,6 +14,7 @@ from cellvow.core.contracts.battery import (
     BatteryRecord,
     battery_key,
     change_battery,
+    find_battery,
     get_battery,
     void_tests,
 )
@@ -33,10 +34,10 @@ from cellvow.core.contracts.contract import (
 from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.lineage import BECOMES, Ending, get_assembly, put_end
 from cellvow.core.contracts.organisation import get_organisation, require_role
-from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
+from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY
 from cellvow.core.contracts.safety import AUTHORITY, DANGER, SafetyRecord, safety_key
 from cellvow.core.contracts.use import WASTE, OfUnit, is_installed
-from cellvow.core.contracts.whole import derive_registered, stands
+from cellvow.core.contracts.whole import derive_registered, derive_wholes, stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
@@ -253,6 +254,12 @@ def _is_authority(context: Context, organisation: str) -> bool:
     return member is not None and AUTHORITY in member.roles
 
 
+def _is_gone(context: Context, unit: BatteryRecord) -> bool:
+    """Whether a unit has ceased, or what it is built into has."""
+    around = (unit.battery, *derive_wholes(context.get_bytes, unit.battery))
+    return any(find_battery(context, one).ceased is not None for one in around)
+
+
 def _get_fenced(context: Context, message: _Fenced) -> BatteryRecord:
     unit = get_battery(context, message.battery)
     require_version(unit, message.version)
@@ -331,8 +338,8 @@ def _report_sighting(context: Context, message: ReportSighting) -> list[Event]:
     gtin = derive_model_id(message.battery)
     require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
     unit = context.get(BatteryRecord, battery_key(message.battery))
-    if unit is not None and unit.ceased is not None:
-        answering = get_register(context, RESPONSIBILITY, message.battery).organisation
+    if unit is not None and _is_gone(context, unit):
+        answering = derive_registered(context.get_bytes, RESPONSIBILITY, message.battery).organisation
         raise Contested("dead_identifier", message.battery, answering)
     key = sighting_key(message.battery)
     known = context.get(SightingRecord, key)

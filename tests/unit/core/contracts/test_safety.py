@@ -237,7 +237,7 @@ def test_a_maker_calls_nothing_safe_that_nobody_has_looked_at() -> None:
 def test_threat_whoever_assesses_warns_of_what_is_none_of_his() -> None:
     """A warning that finds a danger voids tests: an operator who neither made nor holds the unit gives none."""
     for state in ("caution", "danger", "quarantine"):
-        message = messages.assessment(state)  # type: ignore[arg-type]  # words of tests
+        message = messages.assessment(state)
 
         assert submit(settled(), BUYER, message) is Reason.NO_OPEN_ORDER
 
@@ -318,3 +318,15 @@ def test_the_open_incidents_of_a_unit_are_bounded_and_one_assessment_closes_them
     assert submit(world, LABORATORY, too_many) is Reason.MALFORMED_MESSAGE
     assert submit(world, LABORATORY, messages.assessment("safe", *names)) is None
     assert (safety(world).state, safety(world).incidents) == ("safe", ())
+
+
+def test_a_state_stands_since_it_was_found_first() -> None:
+    """Said again it stands as long as before; another state stands since it was found."""
+    world = settled()
+    submit(world, LABORATORY, messages.assessment("caution"))
+    first_ms = world.head.time_ms
+    submit(world, LABORATORY, messages.assessment("caution"))
+    assert safety(world).since_ms == first_ms
+    submit(world, LABORATORY, messages.assessment("safe"))
+
+    assert safety(world).since_ms == world.head.time_ms > first_ms

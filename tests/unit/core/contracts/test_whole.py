@@ -14,7 +14,7 @@ from cellvow.core.contracts.organisation import organisation_key
 from cellvow.core.ledger.genesis import encode_organisation, parse_organisation
 from cellvow.core.ledger.rejection import Reason
 from tests import disputing, messages
-from tests.assembly import assembled, cell, hand_over, module, pack, refused
+from tests.assembly import assembled, cell, hand_over, module, pack, refused, submit
 from tests.lives import registered
 from tests.world import BUYER, CARMAKER, LABORATORY, MAKER, World
 
@@ -115,6 +115,17 @@ def test_a_part_of_what_burnt_is_told_to_be_gone_by_who_answered_for_the_whole()
 
     assert refused(world, MAKER, gone) is Reason.NOT_RESPONSIBLE
     assert refused(world, BUYER, gone) is None
+
+
+def test_a_part_of_what_burnt_that_is_seen_again_is_kept_as_a_claim() -> None:
+    """It is gone with its whole, against who answered for that; before, it was seen like any other."""
+    world = sold(BUYER)
+    assert refused(world, CARMAKER, messages.sighting(cell(1))) is None
+    world.accept(world[BUYER].key.sign(messages.destruction(version_of(world, pack(1)), identifier=pack(1))))
+    outcome = submit(world, CARMAKER, messages.sighting(cell(1)))
+
+    assert outcome.is_contested
+    assert world.record(DisputeRecord, dispute_key(CARMAKER, "CLAIM-1")).respondent == BUYER
 
 
 def test_who_sold_a_part_with_its_whole_is_a_stranger_to_it(monkeypatch: pytest.MonkeyPatch) -> None:
