@@ -12,6 +12,7 @@ from cellvow.cli.answer import Table
 from cellvow.cli.passport_text import describe_passport
 from cellvow.core.primitives.identifier import parse_battery_id
 from cellvow.passport.sources import list_sources
+from cellvow.passport.use import DOCUMENTS_SHOWN_MAX
 from cellvow.passport.view import Passport
 from cellvow.web import PageLinks, cut_excerpt, passport_document, render_passport, render_tombstone, tombstone_document
 from tests.unit.web.page_reading import Page, shape_faults
@@ -339,3 +340,12 @@ def test_threat_a_part_of_what_burnt_has_a_passport_still(told: Told, reader: st
     assert (ended.how, ended.source.name, viewed.passport.has_ceased) == ("destroyed", "Maker (invented)", True)
     page = render_tombstone(viewed.passport, links=PageLinks(passport_of=lambda other: f"/{other}"))
     assert "It was destroyed." in page
+
+
+def test_threat_a_strangers_papers_hide_the_makers(told: Told) -> None:
+    """Ten newer ones of a rival leave the maker's manual where it is: first."""
+    papers = [fact for fact in told.passport("quarrel", "owner", THIRD).use if fact.name == "document"]
+
+    assert len(papers) == DOCUMENTS_SHOWN_MAX
+    assert ("reference", "MANUAL-3") in papers[0].detail
+    assert ("reference", "FLOOD-9") in papers[1].detail

@@ -13,6 +13,7 @@ from cellvow.core.ledger.genesis import Accreditation, Genesis
 from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.home import LedgerSession, NodeHome
+from cellvow.passport.use import DOCUMENTS_SHOWN_MAX
 from cellvow.passport.view import OWNER, PUBLIC, Audience, Passport, Reader, Scope
 from cellvow.workspace import clock, commands
 from cellvow.workspace.passports import PassportReader, Viewed
@@ -198,6 +199,9 @@ def quarrel(lives: Lives) -> None:
         lives.say(session, "maker", messages.replacement(PARTS[1], PARTS[2], THIRD))
         lives.say(session, "maker", opening("rival", "ownership", battery=THIRD))
         lives.say(session, "recycler", notice(battery=THIRD))
+        lives.say(session, "maker", messages.document(reference="MANUAL-3", about=THIRD))
+        flood = [messages.document(reference=f"FLOOD-{number}", about=THIRD) for number in range(DOCUMENTS_SHOWN_MAX)]
+        lives.say(session, "rival", *flood)
         lives.claim(session, "rival", messages.battery(FOURTH))
         lives.say(session, "maker", messages.battery(FOURTH))
         session.publish()
