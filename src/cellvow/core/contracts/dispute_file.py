@@ -121,7 +121,8 @@ class DisputeName(Schema, frozen=True, kw_only=True):
 class UnitDisputes(Record, frozen=True, kw_only=True):
     """`disputes/BATTERY`: the disputes over a unit that were open when one was last opened or ended.
 
-    `ended` are the latest of those that are over, oldest first; earlier ones are found in the unit's history.
+    `ended` are the latest of those that are over, oldest first, and before them those in which an arbiter found
+    something; the others are in the unit's history.
     """
 
     disputes: tuple[DisputeName, ...] = ()
@@ -234,9 +235,26 @@ def _list_over(context: Context, battery: str, names: tuple[DisputeName, ...]) -
     known = context.get(UnitDisputes, key)
     if known is None:
         known = UnitDisputes(provenance=context.provenance, version=0)
-    ended = (*known.ended, *(one for one in known.disputes if one not in names))[-DISPUTES_ENDED_MAX:]
+    ended = _keep_ended(context, (*known.ended, *(one for one in known.disputes if one not in names)))
     version = known.version + 1
     context.put(key, UnitDisputes(provenance=context.provenance, version=version, disputes=names, ended=ended))
+
+
+def _keep_ended(context: Context, ended: tuple[DisputeName, ...]) -> tuple[DisputeName, ...]:
+    """The latest of those that are over, as many as a unit names; what an arbiter found goes last.
+
+    Else whoever lost could bury the decision under disputes that he opens and withdraws.
+    """
+    kept = list(ended)
+    while len(kept) > DISPUTES_ENDED_MAX:
+        kept.remove(next((one for one in kept if not _is_found(context, one)), kept[0]))
+    return tuple(kept)
+
+
+def _is_found(context: Context, name: DisputeName) -> bool:
+    record = context.get(DisputeRecord, dispute_key(name.organisation, name.reference))
+    decision = None if record is None else record.decision
+    return decision is not None and decision.outcome != "dismissed"
 
 
 def put_dispute(context: Context, record: DisputeRecord) -> None:

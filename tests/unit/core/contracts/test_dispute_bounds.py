@@ -98,6 +98,21 @@ def test_ended_disputes_that_a_unit_still_names() -> None:
     assert listed.disputes == ()
 
 
+def test_threat_a_decision_is_buried_under_disputes_that_are_withdrawn() -> None:
+    """What an arbiter found stays named with the unit; what he dismissed gives way like the rest, the oldest first."""
+    world = divided()
+    submit(world, BUYER, opening(reference="LOST"))
+    assert submit(world, AUTHORITY, decision("upheld", reference="LOST")) is None
+    submit(world, BUYER, opening(reference="NAUGHT"))
+    assert submit(world, AUTHORITY, decision("dismissed", reference="NAUGHT")) is None
+    for number in range(DISPUTES_ENDED_MAX):
+        submit(world, MAKER, opening(BUYER, "identity", f"E-{number}"))
+        submit(world, MAKER, withdrawal(MAKER, f"E-{number}"))
+    listed = world.record(UnitDisputes, unit_disputes_key(messages.BATTERY))
+
+    assert [one.reference for one in listed.ended] == ["LOST", *(f"E-{n}" for n in range(1, DISPUTES_ENDED_MAX))]
+
+
 def test_disputes_of_one_member_over_one_unit() -> None:
     """BATTERY_DISPUTES_OF_MEMBER_MAX: one that ends makes room for one, and another unit has room of its own."""
     world = divided()
