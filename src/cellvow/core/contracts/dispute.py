@@ -56,6 +56,7 @@ from cellvow.core.contracts.register import (
     get_register,
     put_register,
 )
+from cellvow.core.contracts.sign import forget_bounds
 from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -375,6 +376,8 @@ def _decide(context: Context, message: DecideDispute) -> list[Event]:
     if message.voids_tests:
         unit = find_battery(context, record.battery)
         context.put(battery_key(record.battery), void_tests(context, unit, "decision"))
+        if _is_authority(context):  # an arbiter whom the parties chose takes no counter back for them
+            forget_bounds(context, record.battery)
     return [dispute_event("DisputeDecided", record, outcome=message.outcome)]
 
 
