@@ -11,7 +11,7 @@ from cellvow.core.contracts.document import DocumentRecord, document_key
 from cellvow.core.contracts.software import SoftwareRecord, software_key
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.protocol.ruleset import NEWEST, RULESETS
-from tests import messages
+from tests import disputing, messages
 from tests.unit.core.contracts.test_use import both, hand_over, settled, submit
 from tests.world import AUTHORITY, BUYER, CARMAKER, MAKER, World
 
@@ -116,6 +116,15 @@ def test_threat_a_stranger_says_what_runs_on_a_unit() -> None:
 
     assert submit(world, CARMAKER, messages.software("6.6.6")) is Reason.NO_OPEN_ORDER
     assert software_of(world).release == "1.4.2"
+
+
+def test_a_maker_updates_what_he_has_sold() -> None:
+    """Over the air, when he stands in no register of it any more."""
+    world = settled()
+    disputing.hand_over(world, MAKER, BUYER)
+
+    assert submit(world, MAKER, messages.software()) is None
+    assert software_of(world).installed_by == MAKER
 
 
 def test_who_was_ordered_to_work_on_a_unit_updates_it_until_the_order_ends() -> None:

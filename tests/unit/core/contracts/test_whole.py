@@ -191,6 +191,17 @@ def test_a_cell_in_a_module_of_a_waste_pack_is_waste_once_it_is_out() -> None:
     assert world.record(BatteryRecord, battery_key(cell(1))).status == "waste"
 
 
+def test_waste_that_is_taken_out_of_waste_keeps_its_own_reason() -> None:
+    """Who declared it, and why, does not become the word of who took it out."""
+    world = wasted(module(3))
+    declared = world.record(WasteRecord, waste_key(module(3)))
+    world.accept(world[MAKER].key.sign(messages.waste(version_of(world, pack(2)), identifier=pack(2))))
+    world.accept(world[MAKER].key.sign(messages.part_in(module(3), pack(2))))
+    world.accept(world[MAKER].key.sign(messages.part_out(module(3), pack(2))))
+
+    assert world.record(WasteRecord, waste_key(module(3))) == declared
+
+
 def test_what_is_taken_out_of_a_unit_in_use_stays_what_it_is() -> None:
     """Control: the rule is about waste alone."""
     world = assembled()
