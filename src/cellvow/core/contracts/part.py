@@ -32,7 +32,7 @@ from cellvow.core.contracts.contract import (
     Term,
     require,
 )
-from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
+from cellvow.core.contracts.custody import OfferRecord, may_be_accepted, offer_key
 from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.life import WasteRecord, waste_key
 from cellvow.core.contracts.register import (
@@ -227,7 +227,8 @@ def _require_undisputed(context: Context, battery: str) -> None:
 def _require_not_offered(context: Context, battery: str, registers: tuple[str, ...]) -> None:
     """Who accepts a unit shall get it as it was when it was offered: its parts do not change until the offer ends."""
     offer = context.get(OfferRecord, offer_key(battery))
-    is_offered = offer is not None and offer.state == OPEN and any(one in registers for one in offer.registers)
+    is_open = offer is not None and may_be_accepted(context, offer)
+    is_offered = is_open and offer is not None and any(one in registers for one in offer.registers)
     require(not is_offered, Reason.OFFER_OPEN, battery=battery)
 
 

@@ -23,7 +23,7 @@ from cellvow.core.primitives.limits import EVIDENCE_MAX
 from tests import disputing, messages
 from tests.decisions import adopt
 from tests.disputing import completion, hand_over, holders, notice, objection, opening, second_thoughts, settled, submit
-from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World
+from tests.world import AUTHORITY, BUYER, CARMAKER, DAY_MS, LABORATORY, MAKER, World
 
 
 def noticed() -> tuple[World, int]:
@@ -216,6 +216,32 @@ def test_an_offer_of_who_is_gone_blocks_nobody() -> None:
 
     assert submit(world, CARMAKER, messages.accept()) is Reason.NOT_IN_THE_REGISTER
     assert submit(world, BUYER, messages.offer(CARMAKER, ("custody", "responsibility"), (2, 2))) is None
+
+
+def test_an_offer_of_who_is_gone_leaves_the_parts_free() -> None:
+    """Whoever took the unit over may have it repaired: nobody can accept that offer any more."""
+    world = settled()
+    maker = world[MAKER].key
+    world.accept(maker.sign(messages.description()))
+    assert submit(world, MAKER, messages.offer(CARMAKER, ("custody",), (1,))) is None
+    for battery in (messages.BATTERY, messages.OTHER_BATTERY):
+        submit(world, BUYER, notice(battery=battery))
+    ends_ms = takeover(world).ends_ms + DAY_MS
+    for battery in (messages.BATTERY, messages.OTHER_BATTERY):
+        assert submit(world, BUYER, completion(battery=battery), time_ms=ends_ms) is None
+
+    assert submit(world, BUYER, messages.part_in()) is None
+
+
+def test_an_offer_to_who_has_left_blocks_nobody() -> None:
+    """He can neither accept nor decline it, and who made it may be gone as well: the owner sells."""
+    world = settled()
+    hand_over(world, MAKER, BUYER, ("ownership",))
+    assert submit(world, MAKER, messages.offer(CARMAKER, ("custody",), (1,))) is None
+    assert submit(world, BUYER, messages.offer(LABORATORY, ("ownership",), (2,))) is Reason.OFFER_OPEN
+    adopt(world, RemoveMember(organisation=CARMAKER), voters=(AUTHORITY, BUYER, MAKER, LABORATORY))
+
+    assert submit(world, BUYER, messages.offer(LABORATORY, ("ownership",), (2,))) is None
 
 
 def test_documents_of_a_notice() -> None:
