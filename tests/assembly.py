@@ -7,8 +7,8 @@ from msgspec.structs import replace
 from cellvow.core.contracts.assembly import AssemblyRecord, Level, assembly_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.ledger.outcome import Outcome
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.protocol.ruleset import NEWEST

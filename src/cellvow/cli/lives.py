@@ -167,7 +167,8 @@ class Destruction(WorkspaceOptions):
 def destroyed(options: Destruction) -> Answer:
     """Record that a unit is gone.
 
-    Whoever answers for it does. Its passport ceases.
+    Whoever answers for it does; where he neither holds nor owns it, who does, or an authority, has reported a danger.
+    Its passport ceases, with those of the parts in it, and nothing brings it back.
     """
     from cellvow.workspace import second_life
 

@@ -301,7 +301,10 @@ class ForSoftware(Signing):
     ),
 )
 def software(options: ForSoftware) -> Answer:
-    """Record which software runs on a unit now."""
+    """Record which software runs on a unit now.
+
+    You made it, stand in a register of it, built it into what it is in, or have its holder's order.
+    """
     return _record_software(options, is_reset=False)
 
 
@@ -402,6 +405,7 @@ def assess(options: ToAssess) -> Answer:
     """Say in which state you found a unit.
 
     While a danger is open that you do not close, the unit stays at caution. Finding a danger voids its certificates.
+    A maker warns of his units wherever they are; to call one safe he holds it, or has its holder's order.
     """
     from cellvow.workspace import service
 

@@ -24,10 +24,11 @@ from cellvow.core.contracts.contract import Message, Provenance, decode_record
 from cellvow.core.contracts.correction import CorrectStatement
 from cellvow.core.contracts.custody import OfferHandover
 from cellvow.core.contracts.document import PublishDocument
-from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart, derive_registered
+from cellvow.core.contracts.part import DescribeModel, InstallPart, RemovePart, ReplacePart
 from cellvow.core.contracts.safety import ReportIncident
 from cellvow.core.contracts.software import ResetSoftware, UpdateSoftware
 from cellvow.core.contracts.use import RecordWork
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.identifier import is_gtin
@@ -107,10 +108,12 @@ def derive_passport(ledger: Ledger, battery: str, reader: Reader, fields: Fields
 
 
 def _ended(ledger: Ledger, record: BatteryRecord) -> Ended | None:
-    end = derive_end(ledger.read, record.battery)
-    if record.ceased is None or end is None:
+    """How a unit ceased: by itself, or as a part with the unit that it was in."""
+    gone = (derive_end(ledger.read, one) for one in (record.battery, *derive_wholes(ledger.read, record.battery)))
+    end = next((one for one in gone if one is not None), None)
+    if end is None:
         return None
-    return Ended(record.ceased, ledger.source(Provenance(statement=end.statement, index=end.index)))
+    return Ended(end.how, ledger.source(Provenance(statement=end.statement, index=end.index)))
 
 
 def _backfill(ledger: Ledger, record: BatteryRecord) -> Backfill | None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from cellvow.core.contracts.battery import BatteryRecord, VoidingRecord, battery_key, voiding_key
 from cellvow.core.contracts.contract import Provenance, decode_record
 from cellvow.core.contracts.lineage import (
+    Ending,
     EndRecord,
     OriginRecord,
     SuccessionRecord,
@@ -59,7 +60,7 @@ class End:
     """
 
     battery: str
-    how: str
+    how: Ending
     cause: str
     organisation: str
     ended_ms: int

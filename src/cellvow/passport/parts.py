@@ -10,15 +10,8 @@ from dataclasses import dataclass
 from cellvow.core.contracts.assembly import AssemblyRecord, BuildRecord, assembly_key, build_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import decode_record
-from cellvow.core.contracts.part import (
-    INSTALLED,
-    InstallPart,
-    PartRecord,
-    RemovePart,
-    ReplacePart,
-    derive_wholes,
-    part_key,
-)
+from cellvow.core.contracts.part import INSTALLED, InstallPart, PartRecord, RemovePart, ReplacePart, part_key
+from cellvow.core.contracts.whole import derive_wholes
 from cellvow.core.protocol.transition import Find, Read
 from cellvow.passport.recorded import Recorded
 

@@ -4,7 +4,8 @@ from dataclasses import replace
 
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Provenance, decode_record
-from cellvow.core.contracts.safety import SafetyRecord, safety_key
+from cellvow.core.contracts.safety import SAFETY_STATES, SafetyRecord, safety_key
+from cellvow.core.contracts.whole import derive_wholes
 from cellvow.passport.access import sees_gradings_of_relatives, sees_parties, sees_voiding
 from cellvow.passport.disputes import DisputeView, derive_disputes, derive_takeover
 from cellvow.passport.life_cycle import Kin, Voiding, derive_lineage, derive_voiding
@@ -31,17 +32,25 @@ _GRAVITY = ("danger", "caution", "note")
 
 
 def derive_safety(ledger: Ledger, battery: str) -> Safety | None:
-    """The safety state with the open incidents, the gravest first; None where nothing was reported or assessed."""
-    value = ledger.read(safety_key(battery))
-    if value is None:
+    """The safety state with the open incidents, the gravest first; None where nothing was reported or assessed.
+
+    A part is no safer than what it is in: where that is worse off, this is the state of that, told without its reports.
+    """
+    values = (ledger.read(safety_key(one)) for one in (battery, *derive_wholes(ledger.read, battery)))
+    read = [decode_record(SafetyRecord, value) for value in values if value is not None]
+    records = [one for one in read if one.battery == battery or one.state != "safe"]
+    if not records:
         return None
-    record = decode_record(SafetyRecord, value)
+    record = max(records, key=lambda one: SAFETY_STATES.index(one.state))
+    known = record.organisation
+    if record.battery != battery:
+        name = None if known is None else ledger.name(known)
+        return Safety(record.state, record.since_ms, record.assessed == record.state, name)
     ordered = sorted(record.incidents, key=lambda one: _GRAVITY.index(one.severity))
     shown = [
         IncidentSeen(one.kind, one.severity, _source_of_report(ledger, battery, one.organisation, one.reference))
         for one in ordered[:INCIDENTS_SHOWN_MAX]
     ]
-    known = record.organisation
     return Safety(
         state=record.state,
         since_ms=record.since_ms,

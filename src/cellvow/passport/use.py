@@ -8,15 +8,11 @@ from cellvow.core.contracts.battery import BatteryRecord
 from cellvow.core.contracts.contract import Record, decode_record
 from cellvow.core.contracts.document import DocumentRecord, PublishDocument, document_key
 from cellvow.core.contracts.life import DecommissionRecord, WasteRecord, decommission_key, waste_key
+from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.contracts.second_life import GradeRecord, derive_grade_state, grade_key
 from cellvow.core.contracts.software import Component, SoftwareRecord, software_key
-from cellvow.core.contracts.use import (
-    INSTALLED,
-    InstallationRecord,
-    ServiceRecord,
-    installation_key,
-    service_key,
-)
+from cellvow.core.contracts.use import INSTALLED, InstallationRecord, ServiceRecord, installation_key, service_key
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.passport.access import sees_document
 from cellvow.passport.parts import PartChange, derive_part_history, derive_tree, flatten_tree
 from cellvow.passport.recorded import Ledger
@@ -37,7 +33,7 @@ def derive_use(ledger: Ledger, unit: BatteryRecord, reader: Reader, now_ms: int)
         *_service(ledger, unit.battery),
         *_software(ledger, unit.battery),
         *_grades(ledger, unit, now_ms),
-        *_documents(ledger, reader),
+        *_documents(ledger, unit, reader),
     )
     return tuple(facts)
 
@@ -87,7 +83,7 @@ def _place(ledger: Ledger, battery: str) -> Iterator[UseFact]:
     elif installed is not None:
         yield _fact(ledger, "removed", installed, into=installed.into, day=installed.removed_on or "")
     resting = _read(ledger, DecommissionRecord, decommission_key(battery))
-    if resting is not None:
+    if resting is not None and (installed is None or installed.state != INSTALLED):  # else it is in use again
         yield _fact(ledger, "decommissioned", resting, rest=resting.cause)
     waste = _read(ledger, WasteRecord, waste_key(battery))
     if waste is not None:
@@ -123,13 +119,20 @@ def _grades(ledger: Ledger, unit: BatteryRecord, now_ms: int) -> Iterator[UseFac
         yield graded
 
 
-def _documents(ledger: Ledger, reader: Reader) -> Iterator[UseFact]:
-    """The newest version of each document about the unit or its model that this reader is told of."""
+def _documents(ledger: Ledger, unit: BatteryRecord, reader: Reader) -> Iterator[UseFact]:
+    """The newest version of each document about the unit or its model that this reader is told of.
+
+    First those of its maker and of who stands in its registers: a stranger's many papers hide none of theirs.
+    """
+    near = [derive_registered(ledger.read, register, unit.battery).organisation for register in REGISTERS]
+    near.append(unit.organisation)
     published = [(one.organisation, one.message) for one in ledger.recorded]
     names = [(by, message.reference) for by, message in published if isinstance(message, PublishDocument)]
     found = [_read(ledger, DocumentRecord, document_key(*name)) for name in dict.fromkeys(names)]
     shown = [one for one in found if one is not None and sees_document(reader, one.roles)]
-    for document in sorted(shown, key=lambda one: -one.published_ms)[:DOCUMENTS_SHOWN_MAX]:
+    for document in sorted(shown, key=lambda one: (one.organisation not in near, -one.published_ms))[
+        :DOCUMENTS_SHOWN_MAX
+    ]:
         detail = {"reference": document.reference, "version": str(document.version), "title": document.title}
         yield _fact(ledger, "document", document, **detail, roles=", ".join(document.roles))
 

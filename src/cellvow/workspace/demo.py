@@ -243,10 +243,10 @@ def _be_born(demo: Demo, session: LedgerSession, demo_input: DemoInput) -> None:
     maker = demo.workspaces["packmaker"]
     rated_mah = RATED_MAH if demo_input.rated_ah is None else round(demo_input.rated_ah * 1000)
     commands.register_model(session, maker, _model(rated_mah))
-    commands.register_battery(session, maker, BATTERY, "2031-05-17", "Demo plant 1")
+    commands.register_battery(session, maker, BATTERY, "2003-05-17", "Demo plant 1")
     replacement = RegisterBattery(battery=BATTERY, manufactured_on="2013-05-17", facility="Demo plant 1")
     commands.correct_birth(session, maker, replacement, "typing_error")
-    demo.report("     Built on 2031-05-17? Corrected to 2013-05-17: both stay on the record.")
+    demo.report("     Built on 2003-05-17? Corrected to 2013-05-17: both stay on the record.")
     health = _declaration("state_of_health", DECLARED_HEALTH_PERMILLE)
     commands.attest(session, maker, _attested_by_word(DECLARED, health))
     demo.report(f"     Declared health: {DECLARED_HEALTH_PERMILLE / 10:.1f} % (a declaration: nobody measured it)")

@@ -43,6 +43,11 @@ class Component:
         return attestation_in(self.verified.message) or {}
 
     @property
+    def said(self) -> dict[str, Json]:
+        """What its message orders: of a second signature, what that was given to."""
+        return self.verified.ordered
+
+    @property
     def place(self) -> tuple[str, int]:
         """Which message of which statement it proves."""
         return self.verified.statement_digest, self.verified.index
@@ -75,6 +80,7 @@ def derive_index(components: Iterable[Component], language: str) -> dict[str, Js
     batteries = [key.partition("/")[2] for key in records if key.startswith(f"{REGISTERS[0]}/")]
     _require(len(batteries) == 1, "it shows the registers of no unit, or of several")
     battery, first = batteries[0], ordered[0].verified
+    _require_by_itself(records, battery)
     registers = _registers(ordered, records, battery)
     named = {str(one["file"]) for one in registers} | {str(one["offer"]) for one in registers if one["offer"]}
     papers = [_paper(one, records, battery) for one in ordered if one.file not in named]
@@ -90,6 +96,12 @@ def derive_index(components: Iterable[Component], language: str) -> dict[str, Js
         "registers": list(registers),
         "unit": _unit(records, battery),
     }
+
+
+def _require_by_itself(records: Mapping[str, Json], battery: str) -> None:
+    """A part's own registers rest: it goes with the unit it is in, which has a package of its own."""
+    whole = _member(records.get(f"battery/{battery}")).get("part_of")
+    _require(whole is None, f"the unit is a part of {whole}: its registers are those of that one")
 
 
 def _require_one_moment(components: list[Component]) -> None:
@@ -142,13 +154,13 @@ def _disputes(records: Mapping[str, Json], battery: str) -> list[Json]:
 
 def _offer(components: list[Component], origin: Component, register: str, battery: str) -> Component | None:
     """The other side's signature under a hand-over; None where a register was not handed over by an offer."""
-    if origin.verified.message.get("type") != "AcceptHandover":
+    if origin.said.get("type") != "AcceptHandover":
         return None
     wanted = origin.file.replace(_REGISTER_FILE, _OFFER_FILE)
     offer = next((one for one in components if one.file == wanted), None)
     if offer is None:
         raise VerificationError(f"{wanted} is missing: a hand-over is signed by both sides")
-    said, named = offer.verified.message, offer.verified.message.get("registers")
+    said, named = offer.said, offer.said.get("registers")
     fits = (said.get("type"), said.get("battery"), said.get("addressee")) == (
         "OfferHandover",
         battery,
@@ -162,7 +174,7 @@ def _offer(components: list[Component], origin: Component, register: str, batter
 def _paper(one: Component, records: Mapping[str, Json], battery: str) -> dict[str, Json]:
     paper = one.file.removesuffix(".cvb")
     _require(paper in PAPERS, f"{one.file} has no place in it")
-    said = one.verified.message if paper == VERDICT else one.attestation
+    said = one.said if paper == VERDICT else one.attestation
     _require(said.get("battery") == battery, f"{one.file} is about another unit")
     _CHECKS[paper](one, records, battery)
     verified = one.verified
@@ -203,7 +215,7 @@ def _attestation_words(said: Mapping[str, Json], now_ms: int) -> dict[str, Json]
 
 def _verdict_standing(one: Component, battery: str) -> str:
     """Whether anything happened to the unit, since the verdict, that voids tests."""
-    shown, reference = one.verified.records, one.verified.message.get("reference")
+    shown, reference = one.verified.records, one.said.get("reference")
     record = _member(shown.get(f"verdict/{one.verified.organisation}/{reference}"))
     unit = _member(shown.get(f"battery/{battery}"))
     _require(bool(record) and bool(unit), f"{one.file} does not show the verdict as it stands")
@@ -215,7 +227,7 @@ def _check_certificate(one: Component, _records: Mapping[str, Json], _battery: s
 
 
 def _check_verdict(one: Component, _records: Mapping[str, Json], _battery: str) -> None:
-    _require(one.verified.message.get("type") == "RecordVerdict", f"{one.file} is no verdict")
+    _require(one.said.get("type") == "RecordVerdict", f"{one.file} is no verdict")
 
 
 def _check_un38_3(one: Component, records: Mapping[str, Json], battery: str) -> None:

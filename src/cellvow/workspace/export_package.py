@@ -80,14 +80,17 @@ class Package:
 def make_package(source: PassportReader, battery: str, wish: Wish, who: Audience | Reader = Audience.OWNER) -> Package:
     """The package of a battery as the ledger stands; the same ledger and wish give the same bytes.
 
-    Raises `Rejected` for an unknown battery, and `OperationalError` for a reader who may not take a package, a paper
-    that was named and is not there, and a value that nobody here can open.
+    Raises `Rejected` for an unknown battery and for a part, which goes with the unit it is in; `OperationalError` for
+    a reader who may not take a package, a paper that was named and is not there, and a value that nobody can open.
     """
     if not may_take_package(as_reader(who)):
         raise OperationalError("an export package shows what members alone may see: only an owner may take it")
     with source.opened(battery, who) as opened:
         if opened is None:
             raise Rejected(Reason.UNKNOWN_BATTERY, battery=battery)
+        whole = _read(opened, BatteryRecord, battery_key(battery)).part_of
+        if whole is not None:
+            raise Rejected(Reason.PART_OF_ANOTHER, battery=whole)
         bundles = {**_registers(opened, battery), **_papers(opened, source, wish)}
     package = derive_package(bundles, source.home.trust, is_valid, wish.language)
     _require_opened(package, wish)

@@ -3,8 +3,8 @@
 from collections.abc import Callable
 
 from cellvow.core.contracts.battery import battery_key
-from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import OWNERSHIP
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.home import NodeHome

@@ -311,7 +311,7 @@ def _concerned(stored: StoredStatement, block: StoredBlock) -> Iterator[str]:
         outcome = parse_outcome(encoded_outcome)
         if outcome.reason is not None:
             continue
-        yield from ruleset.parse_message(encoded).concerns
+        yield from ruleset.ordered_by(ruleset.parse_message(encoded)).concerns
         yield from (str(event["battery"]) for event in outcome.events if "battery" in event)
 
 
@@ -356,7 +356,8 @@ def _holding_rows(
     if unit is None:
         return []
     since: dict[str, dict[str, int]] = {}
-    for register in REGISTERS:
+    # A part goes with the unit it is in: its own registers rest, and still have who built it in.
+    for register in REGISTERS if unit.part_of is None else ():
         record = _read(store, RegisterRecord, register_key(register, battery))
         if record is not None:
             since.setdefault(record.organisation, {})[register] = record.since_ms

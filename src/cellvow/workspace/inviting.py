@@ -12,8 +12,8 @@ from cellvow.core.contracts.battery import battery_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
 from cellvow.core.contracts.organisation import is_member, organisation_key
-from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import CUSTODY, REGISTERS
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.ledger.genesis import Genesis, Organisation, parse_organisation
 from cellvow.core.ledger.key import ROOT, KeyRecord, parse_key_record
 from cellvow.core.ledger.rejection import Reason, Rejected

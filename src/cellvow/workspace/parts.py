@@ -8,8 +8,8 @@ from cellvow.core.contracts.part import (
     InstallPart,
     RemovePart,
     ReplacePart,
-    derive_wholes,
 )
+from cellvow.core.contracts.whole import derive_wholes
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.protocol.transition import Read
 from cellvow.node.engine import Receipted

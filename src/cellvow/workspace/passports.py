@@ -6,9 +6,10 @@ from dataclasses import dataclass, replace
 
 from cellvow.core.contracts.acceptance import RecordVerdict
 from cellvow.core.contracts.attestation import IssueAttestation
-from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.part import derive_registered, derive_wholes
+from cellvow.core.contracts.contract import Message, decode_record
+from cellvow.core.contracts.lineage import EndRecord, end_key
 from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.ledger.checkpoint import parse_note, verify_checkpoint
 from cellvow.core.ledger.commitment import Disclosure, commit
 from cellvow.core.primitives.encoding import parse_object
@@ -289,10 +290,13 @@ def _recorded(store: LedgerStore, timeline: Timeline, battery: str) -> list[Reco
 
 
 def _around(store: LedgerStore, battery: str) -> list[Recorded]:
-    """Of a part: the messages that the registers of the unit around it stem from."""
-    if not derive_wholes(store.get, battery):
+    """Of a part: the messages that the registers of the unit around it stem from, and its end where it went with it."""
+    wholes = derive_wholes(store.get, battery)
+    if not wholes:
         return []
     stated = [derive_registered(store.get, register, battery).provenance for register in REGISTERS]
+    ends = (store.get(end_key(one)) for one in wholes)
+    stated += [decode_record(EndRecord, one).provenance for one in ends if one is not None]
     places = dict.fromkeys((one.statement, one.index) for one in stated)
     return [Timeline.find(store, statement, index) for statement, index in places]
 

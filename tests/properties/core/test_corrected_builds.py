@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 from cellvow.core.contracts.assembly import BuildRecord, Level, assembly_key, build_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.correction import CorrectStatement, StatementReference
-from cellvow.core.contracts.part import PartRecord, derive_wholes
+from cellvow.core.contracts.part import PartRecord
+from cellvow.core.contracts.whole import derive_wholes
 from cellvow.core.primitives.limits import PART_LEVELS_MAX
 from tests import messages
 from tests.assembly import CELL_GTIN, MODULE_GTIN, PACK_GTIN, assembled, cell, module, pack, submit, sums, workshop

@@ -113,7 +113,7 @@ class DisputeMachine(RuleBasedStateMachine):
         recent = sum(time_ms < when + NINETY for when in self.dismissed.get(who, []))
         over = sum(self.is_open(case, time_ms) for case in self.cases)
         is_concerned = who == MAKER or who in [entry.holder for entry in self.entries.values()]
-        return own + recent < 16 and over < (32 if is_concerned else 16)
+        return own < 4 and own + recent < 16 and over < (32 if is_concerned else 16)
 
     def agreed(self, case: Case, time_ms: int) -> str | None:
         """Whom both sides want, while he has the case to himself."""

@@ -20,8 +20,9 @@ from msgspec.structs import replace
 from cellvow.core.contracts.assembly import AssemblyRecord, assembly_key
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import Message, decode_record
-from cellvow.core.contracts.part import PartRecord, derive_registered, derive_wholes, part_key
+from cellvow.core.contracts.part import PartRecord, part_key
 from cellvow.core.contracts.register import REGISTERS, RegisterName, RegisterRecord, register_key
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.primitives.limits import PART_LEVELS_MAX
 from tests import messages
 from tests.assembly import MODELS, begun, cell, hand_over, module, pack

@@ -38,7 +38,7 @@ from cellvow.core.contracts.life import (
     RecordRecycling,
     ReportSighting,
 )
-from cellvow.core.contracts.part import InstallPart, RemovePart, derive_wholes
+from cellvow.core.contracts.part import InstallPart, RemovePart
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.second_life import BeginSecondLife, Draw, GradeUnit, Successor
 from cellvow.core.contracts.takeover import (
@@ -50,6 +50,7 @@ from cellvow.core.contracts.takeover import (
     takeover_key,
 )
 from cellvow.core.contracts.use import InstallBattery, RecordWork, UninstallBattery
+from cellvow.core.contracts.whole import derive_wholes
 from tests.simulation.small_scope.scope import (
     LABORATORY_STANDARD,
     ORGANISATIONS,

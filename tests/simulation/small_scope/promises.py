@@ -19,7 +19,7 @@ from cellvow.core.contracts.dispute import AcceptSettlement, DecideDispute, With
 from cellvow.core.contracts.dispute_file import DisputeRecord, derive_dispute_state, dispute_key
 from cellvow.core.contracts.life import FIT_FOR_WASTE
 from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.contracts.part import PartRecord, RemovePart, derive_registered, derive_wholes
+from cellvow.core.contracts.part import PartRecord, RemovePart
 from cellvow.core.contracts.register import REGISTERS, RegisterRecord, register_key
 from cellvow.core.contracts.takeover import (
     CompleteTakeover,
@@ -28,6 +28,7 @@ from cellvow.core.contracts.takeover import (
     derive_takeover_state,
     takeover_key,
 )
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.ledger.genesis import parse_organisation
 from tests.simulation.small_scope.scope import AUTHORITY, MAKERS, ORGANISATIONS, SUCCESSOR, UNITS
 from tests.simulation.small_scope.stepping import Move, State, Step, decode, take_step

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -19,6 +19,7 @@ from cellvow.web import Problem
 from cellvow.workspace import commands, countersigning, rotation
 from cellvow.workspace.countersigning import Waiting
 from cellvow.workspace.explorer import Explorer
+from cellvow.workspace.export_package import Wish, make_package, verify_package
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.sharing import Wanted, export_bundle, read_message
 from cellvow.workspace.workspace import Workspace
@@ -134,6 +135,25 @@ def test_its_bundle_discloses_the_values_to_the_buyer(deal: Deal) -> None:
     assert (verified.message["type"], verified.ordered["type"]) == ("Countersign", "IssueAttestation")
     assert len(verified.disclosures) == 2
     assert verified.standing == "in force"
+
+
+@pytest.mark.slow
+def test_a_hand_over_signed_twice_on_both_sides_is_exported_as_one_of_both(deal: Deal) -> None:
+    """The package shows whose orders they were; that they came by a second signature hides neither side."""
+    giver, taker = deal.buyer, deal.laboratory
+    with deal.session() as session:
+        with pytest.raises(KeptForSecond) as offered:
+            commands.offer_handover(session, giver, BATTERY, taker.organisation, ("custody",))
+        countersigning.give_second(session, giver, offered.value.statement, key_name="second")
+        with pytest.raises(KeptForSecond) as accepted:
+            commands.answer_handover(session, taker, BATTERY, "accept")
+        countersigning.give_second(session, taker, accepted.value.statement, key_name="second")
+        session.publish()
+    package = make_package(PassportReader(deal.home, giver), BATTERY, Wish())
+    registers: Any = verify_package(package.data, deal.home.trust, is_valid).index["registers"]
+
+    signed = [(one["offered_by"], one["accepted_by"]) for one in registers if one["register"] == "custody"]
+    assert signed == [(giver.organisation, taker.organisation)]
 
 
 def test_the_list_says_what_who_and_for_whom(deal: Deal) -> None:

@@ -13,15 +13,16 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cellvow.core.contracts.attestation import Method, Predicate, Standard
-from cellvow.core.ledger.rejection import Rejected
+from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.encoding import Json, encode_document
 from cellvow.core.primitives.errors import OperationalError, VerificationError
 from cellvow.core.primitives.signature import is_valid
+from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.home import LedgerSession, NodeHome
 from cellvow.passport.acceptance import judge
 from cellvow.passport.access import may_take_package
 from cellvow.passport.view import OWNER, PUBLIC, Audience, Reader, Scope
-from cellvow.workspace import commands
+from cellvow.workspace import commands, parts
 from cellvow.workspace.clock import now_ms
 from cellvow.workspace.export_archive import encode_archive, parse_archive
 from cellvow.workspace.export_index import PAPERS, Component, derive_index
@@ -104,9 +105,9 @@ class Border:
         return verify_package(data, NodeHome(self.world.folder / "node").trust, is_valid)
 
 
-def found(folder: Path) -> Border:
+def found(folder: Path, ruleset: int = 1) -> Border:
     """The battery in the buyer's hands, with the papers of transport and a verdict; no certificate yet."""
-    border = Border(DeskWorld.found(folder))
+    border = Border(DeskWorld.found(folder, ruleset))
     with border.acting("maker") as (session, space):
         commands.register_battery(session, space, OTHER, "2026-05-17", "Plant 1")
     border.hand_over("maker", "buyer")
@@ -421,3 +422,24 @@ def test_a_dispute_on_the_units_record_and_a_suspect_key_are_said(package: Packa
     assert {*PAPERS} == {str(one["paper"]) for one in index["missing"]}  # type: ignore[union-attr, index, call-overload]
     assert "Disputed: lab/D-1" in page
     assert "beware, a signer&#x27;s key is suspect" in page
+
+
+def test_a_part_is_exported_with_the_unit_it_is_in(tmp_path: Path, package: Package) -> None:
+    """Its own registers rest: who sold the whole cannot take it, or its parts, across the border as his."""
+    changing = found(tmp_path, NEWEST)
+    with changing.acting("maker") as (session, space):
+        parts.describe_model(session, space, BATTERY.split("/")[1], "pack", 96)
+    changing.hand_over("maker", "buyer", OTHER)
+    with changing.acting("buyer") as (session, space):
+        parts.install_part(session, space, BATTERY, OTHER)
+
+    with pytest.raises(Rejected) as refusal:
+        changing.make(battery=OTHER)
+    assert refusal.value.reason is Reason.PART_OF_ANOTHER
+    assert changing.make().index["battery"] == BATTERY
+
+    shown = [Component(name, data, package.verified[name]) for name, data in bundles_of(package).items()]
+    unit: dict[str, Json] = {f"battery/{BATTERY}": {"part_of": OTHER}}
+    inside = [replace(one, verified=replace(one.verified, records={**one.verified.records, **unit})) for one in shown]
+    with pytest.raises(VerificationError, match="a part of"):
+        derive_index(inside, "en")

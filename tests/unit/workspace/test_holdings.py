@@ -25,7 +25,8 @@ from cellvow.workspace import holdings as module
 from cellvow.workspace import holdings_pages
 from cellvow.workspace.holdings import FORMAT, HOLDINGS_FILE, Holdings
 from cellvow.workspace.holdings_pages import Unit, Wish
-from tests import messages
+from tests import assembly, messages
+from tests.unit.core.protocol.signing_cases import add_key
 from tests.unit.workspace.stored_world import StoredWorld, unit
 from tests.world import AUTHORITY, BUYER, CARMAKER, MAKER
 
@@ -427,6 +428,40 @@ def test_a_ledger_that_went_back_to_a_backup_is_read_anew(path: Path, tmp_path: 
 
     assert [(unit(1),), (unit(2),)] == seen
     assert expected == again
+
+
+def test_who_sold_the_whole_does_not_find_its_parts_among_his_units(path: Path, tmp_path: Path) -> None:
+    """A part goes with its whole; taken out, it is found with who has it then."""
+    world = StoredWorld(tmp_path / "ledger")
+    assembly.assembled(world)
+    assembly.hand_over(world, assembly.pack(1), MAKER, BUYER)
+    assert content(path, world.store)["holding"]
+    with opened(path) as index:
+        found = {who: [one.battery for one in pages(index, Wish(), organisation=who)] for who in (MAKER, BUYER)}
+    assert assembly.module(1) not in found[MAKER]
+    assert found[BUYER] == [assembly.pack(1)]
+
+    world.accept(world[BUYER].key.sign(messages.part_out(assembly.module(1), assembly.pack(1))))
+    content(path, world.store)
+    with opened(path) as index:
+        left = [one.battery for one in pages(index, Wish(), organisation=BUYER)]
+    assert left == [assembly.module(1), assembly.pack(1)]
+    world.store.close()
+
+
+def test_what_a_second_signature_ordered_is_followed_wherever_it_shows(path: Path, tmp_path: Path) -> None:
+    """A second life changes units that the signature itself does not name."""
+    world = StoredWorld(tmp_path / "ledger")
+    world.register(1)
+    world.accept(world[MAKER].root.sign(messages.signing_rule(MAKER, "BeginSecondLife")))
+    second = add_key(world)
+    held = world[MAKER].key.sign(messages.second_life(originals=(messages.draw(unit(1)),)))
+    assert world.submit(held).is_held
+    content(path, world.store)  # it has followed as far as the first signature
+    assert world.submit(second.sign(messages.second_signature(held))).is_accepted
+
+    assert content(path, world.store) == scanned(world.store)
+    world.store.close()
 
 
 def test_many_who_follow_at_once_do_not_undo_each_other(world: StoredWorld, path: Path) -> None:

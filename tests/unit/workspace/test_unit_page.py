@@ -14,6 +14,7 @@ from cellvow.core.primitives.errors import VerificationError
 from cellvow.core.primitives.identifier import parse_battery_id
 from cellvow.core.primitives.signature import is_valid
 from cellvow.passport.sources import list_sources
+from cellvow.passport.use import DOCUMENTS_SHOWN_MAX
 from cellvow.passport.view import Passport, Source
 from cellvow.verify import verify_bundle
 from cellvow.web import PageLinks, cut_excerpt, passport_document, render_passport, render_tombstone, tombstone_document
@@ -28,8 +29,10 @@ from tests.unit.workspace.unit_life import (
     THIRD,
     UNIT,
     Lives,
+    alarm,
     assess,
     found,
+    lose,
     quarrel,
     recycle,
     succeed,
@@ -57,6 +60,10 @@ class Told:
         for unit in (THIRD, FOURTH, PARTS[0], PARTS[1]):
             for name, reader in READERS.items():
                 self.views["quarrel", unit, name] = lives.view(unit, reader)
+        for stage, happen in (("alarmed", alarm), ("lost", lose)):
+            happen(lives)
+            for name, reader in READERS.items():
+                self.views[stage, PARTS[0], name] = lives.view(PARTS[0], reader)
 
     def bundle(self, unit: str, reader: str, place: tuple[str, int]) -> bytes | None:
         """The proof of a statement as the story stands at its end, for whoever may take it."""
@@ -238,6 +245,13 @@ def test_a_unit_in_use_is_told_to_who_may_see_its_history(told: Told, sentence: 
     assert (sentence in told.text("used", "owner")) is (sentence != USED[-1])
 
 
+def test_a_unit_that_is_built_in_again_is_not_said_to_be_out_of_use(told: Told) -> None:
+    """It was taken out of use before that: its history says so, and what it is now does not."""
+    assert "Taken out of use by Reuser (invented)" in told.text("used", "owner", see="life")
+    assert "Taken out of use:" not in told.text("used", "owner", see="use")
+    assert "Taken out of use: " in told.text("succeeded", "owner", see="use")
+
+
 def test_documents_for_others_than_workshops_are_the_owners(told: Told) -> None:
     """A grant of history tells of the papers with which a unit is serviced, and of no others."""
     assert "DISMANTLE-1" in told.text("used", "owner", see="use")
@@ -387,3 +401,36 @@ def test_the_parts_are_listed_in_their_places_with_what_came_out(told: Told, rea
     assert (f"/{PARTS[0]}" in {one.attributes.get("href") for one in page.all("a")}) is knows
     assert ("It is built into PACK-0003" in " ".join(part.text.split())) is knows
     assert "It is built into" not in gone.text
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_threat_a_part_of_a_dangerous_unit_looks_as_if_nothing_was_known(told: Told, reader: str) -> None:
+    """Whoever scans the module is told what was found of the pack that it is in, by whom and since when."""
+    before = told.passport("quarrel", reader, PARTS[0])
+    safety = told.passport("alarmed", reader, PARTS[0]).safety
+
+    assert before.safety is None
+    assert safety is not None
+    assert (safety.state, safety.name, safety.is_assessed) == ("danger", "Lab (invented)", True)
+
+
+@pytest.mark.parametrize("reader", READERS)
+def test_threat_a_part_of_what_burnt_has_a_passport_still(told: Told, reader: str) -> None:
+    """It is gone with the unit it was in: the same tombstone, by the same statement."""
+    viewed = told.views["lost", PARTS[0], reader]
+    ended = viewed.passport.ended
+
+    assert told.passport("alarmed", reader, PARTS[0]).ended is None
+    assert ended is not None
+    assert (ended.how, ended.source.name, viewed.passport.has_ceased) == ("destroyed", "Maker (invented)", True)
+    page = render_tombstone(viewed.passport, links=PageLinks(passport_of=lambda other: f"/{other}"))
+    assert "It was destroyed." in page
+
+
+def test_threat_a_strangers_papers_hide_the_makers(told: Told) -> None:
+    """Ten newer ones of a rival leave the maker's manual where it is: first."""
+    papers = [fact for fact in told.passport("quarrel", "owner", THIRD).use if fact.name == "document"]
+
+    assert len(papers) == DOCUMENTS_SHOWN_MAX
+    assert ("reference", "MANUAL-3") in papers[0].detail
+    assert ("reference", "FLOOD-9") in papers[1].detail

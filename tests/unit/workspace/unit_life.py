@@ -13,10 +13,18 @@ from cellvow.core.ledger.genesis import Accreditation, Genesis
 from cellvow.core.ledger.outcome import KeptAsClaim
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.home import LedgerSession, NodeHome
+from cellvow.passport.use import DOCUMENTS_SHOWN_MAX
 from cellvow.passport.view import OWNER, PUBLIC, Audience, Passport, Reader, Scope
 from cellvow.workspace import clock, commands
 from cellvow.workspace.passports import PassportReader, Viewed
-from cellvow.workspace.second_life import SecondLife, Share, begin_second_life, declare_waste, record_recycling
+from cellvow.workspace.second_life import (
+    SecondLife,
+    Share,
+    begin_second_life,
+    declare_waste,
+    record_destruction,
+    record_recycling,
+)
 from cellvow.workspace.workspace import Workspace
 from tests import messages
 from tests.disputing import notice, opening
@@ -126,6 +134,7 @@ def use(lives: Lives) -> None:
         lives.say(session, "maker", messages.document(), messages.document(2), messages.document(reference="SCRAP-1"))
         lives.say(session, "maker", replace(messages.document(reference="DISMANTLE-1"), roles=("recycler",)))
         lives.hand_over(session, "maker", "reuser", UNIT)
+        lives.say(session, "reuser", messages.decommissioning())
         lives.say(session, "reuser", messages.installation(), messages.work("W-1", next_on="2027-06-01"))
         lives.say(session, "reuser", messages.reset(), messages.grading())
         lives.say(session, "rival", messages.incident(severity="danger"))
@@ -162,6 +171,20 @@ def recycle(lives: Lives) -> None:
         session.publish()
 
 
+def alarm(lives: Lives) -> None:
+    """The third unit is found dangerous."""
+    with lives.session() as session:
+        lives.say(session, "lab", messages.assessment("danger", identifier=THIRD))
+        session.publish()
+
+
+def lose(lives: Lives) -> None:
+    """It is gone."""
+    with lives.session() as session:
+        record_destruction(session, lives.workspaces["maker"], THIRD, "fire", "report 7")
+        session.publish()
+
+
 def quarrel(lives: Lives) -> None:
     """A third unit: parts go in and one is replaced, who holds it is disputed, and a recycler wants to take it over.
 
@@ -176,6 +199,9 @@ def quarrel(lives: Lives) -> None:
         lives.say(session, "maker", messages.replacement(PARTS[1], PARTS[2], THIRD))
         lives.say(session, "maker", opening("rival", "ownership", battery=THIRD))
         lives.say(session, "recycler", notice(battery=THIRD))
+        lives.say(session, "maker", messages.document(reference="MANUAL-3", about=THIRD))
+        flood = [messages.document(reference=f"FLOOD-{number}", about=THIRD) for number in range(DOCUMENTS_SHOWN_MAX)]
+        lives.say(session, "rival", *flood)
         lives.claim(session, "rival", messages.battery(FOURTH))
         lives.say(session, "maker", messages.battery(FOURTH))
         session.publish()

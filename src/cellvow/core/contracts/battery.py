@@ -20,6 +20,7 @@ from cellvow.core.contracts.contract import (
     Term,
     require,
 )
+from cellvow.core.contracts.day import require_begun_day
 from cellvow.core.contracts.organisation import require_role
 from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY, get_register, put_register
 from cellvow.core.ledger.outcome import Event
@@ -188,6 +189,16 @@ def require_day(day: str) -> None:
     require(number <= last, Reason.MALFORMED_MESSAGE, field="manufactured_on")
 
 
+def require_birthday(context: Context, day: str) -> None:
+    """Raise `Rejected` unless a unit can have been made on the day; rulesets before disputes take any of the calendar.
+
+    Whatever is recorded later is held against it: a birth in the future would forbid all of that.
+    """
+    require_day(day)
+    if context.ruleset >= CONTESTS_SINCE:
+        require_begun_day(context, day)
+
+
 def require_plausible(message: RegisterModel) -> None:
     """Raise `Rejected` unless the declared values can be those of a battery."""
     in_order = message.voltage_min_mv < message.voltage_max_mv
@@ -208,7 +219,7 @@ def _require_no_clone(context: Context, message: RegisterBattery) -> None:
 
 def require_new_battery(context: Context, message: RegisterBattery) -> None:
     """Raise `Rejected`, or `Contested`, unless the signer may give a battery this identifier: his model's, and free."""
-    require_day(message.manufactured_on)
+    require_birthday(context, message.manufactured_on)
     gtin = derive_model_id(message.battery)
     require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
     _require_no_clone(context, message)

@@ -26,7 +26,7 @@ from cellvow.core.contracts.battery import (
     derive_model,
     find_battery,
     model_key,
-    require_day,
+    require_birthday,
     require_plausible,
 )
 from cellvow.core.contracts.contract import (
@@ -145,7 +145,7 @@ def _correct_description(context: Context, message: CorrectStatement, replacemen
 def _correct_battery(context: Context, message: CorrectStatement, replacement: RegisterBattery) -> None:
     key = battery_key(replacement.battery)
     old = _get_corrected(context, message, BatteryRecord, key)
-    require_day(replacement.manufactured_on)
+    require_birthday(context, replacement.manufactured_on)
     require_successor_day(context, replacement.battery, replacement.manufactured_on)
     # What was reconstructed is never made to look as if it had been recorded when it happened.
     is_kept = old.backfill is None or replacement.backfill is not None

@@ -21,7 +21,7 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.life import require_fit_for_waste
-from cellvow.core.contracts.organisation import get_organisation
+from cellvow.core.contracts.organisation import get_organisation, is_member
 from cellvow.core.contracts.register import RESPONSIBILITY, RegisterName, RegisterRecord, get_register, register_key
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -85,8 +85,13 @@ def _get_open_offer(context: Context, message: _Answer) -> OfferRecord:
     return offer
 
 
-def _may_be_accepted(context: Context, offer: OfferRecord) -> bool:
-    """Whether an offer still stands: a decision or a take-over may have moved what it offers to somebody else."""
+def may_be_accepted(context: Context, offer: OfferRecord) -> bool:
+    """Whether an offer still stands: a decision or a take-over may have moved what it offers to somebody else.
+
+    Nor does one to somebody who has left the ledger since: he can neither accept nor decline it.
+    """
+    if context.ruleset >= CONTESTS_SINCE and not is_member(context.get_bytes, offer.addressee):
+        return False
     named = (get_register(context, register, offer.battery).organisation for register in offer.registers)
     return offer.state == OPEN and all(one == offer.offerer for one in named)
 
@@ -124,7 +129,7 @@ def _offer(context: Context, message: OfferHandover) -> list[Event]:
         require_version(record, version)
         require_movable(context, register, message.battery)
     latest = context.get(OfferRecord, offer_key(message.battery))
-    require(latest is None or not _may_be_accepted(context, latest), Reason.OFFER_OPEN, battery=message.battery)
+    require(latest is None or not may_be_accepted(context, latest), Reason.OFFER_OPEN, battery=message.battery)
     offer = OfferRecord(
         provenance=context.provenance,
         version=1 if latest is None else latest.version + 1,

@@ -47,7 +47,6 @@ from cellvow.core.contracts.dispute_file import (
 )
 from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import get_organisation, is_member
-from cellvow.core.contracts.part import derive_registered
 from cellvow.core.contracts.register import (
     OWNERSHIP,
     REGISTERS,
@@ -56,6 +55,8 @@ from cellvow.core.contracts.register import (
     get_register,
     put_register,
 )
+from cellvow.core.contracts.sign import forget_bounds
+from cellvow.core.contracts.whole import derive_registered
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import EVIDENCE_MAX, POSITIONS_MAX
@@ -362,6 +363,8 @@ def _decide(context: Context, message: DecideDispute) -> list[Event]:
     if message.voids_tests:
         unit = find_battery(context, record.battery)
         context.put(battery_key(record.battery), void_tests(context, unit, "decision"))
+        if _is_authority(context):  # an arbiter whom the parties chose takes no counter back for them
+            forget_bounds(context, record.battery)
     return [dispute_event("DisputeDecided", record, outcome=message.outcome)]
 
 

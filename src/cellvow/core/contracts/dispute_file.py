@@ -1,8 +1,8 @@
 """The file of a dispute over a unit, and the claims that open one by themselves.
 
 A dispute counts against the quota of who opened it and of the unit; only a party's holds a register still, one entry
-of it once, and none does so for ever. Members who are not concerned with a unit fill half of its quota at most: a
-party always finds room.
+of it once, and none does so for ever. Members who are not concerned with a unit fill half of its quota at most, and
+no member more than a small share: a party always finds room, whatever another party does.
 """
 
 from typing import Annotated, Literal
@@ -24,10 +24,16 @@ from cellvow.core.contracts.contract import (
     Schema,
     require,
 )
-from cellvow.core.contracts.register import REGISTERS, RegisterName, get_register
+from cellvow.core.contracts.register import REGISTERS, RegisterName
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
-from cellvow.core.primitives.limits import BATTERY_DISPUTES_MAX, DISPUTES_ENDED_MAX, DISPUTES_OPEN_MAX
+from cellvow.core.primitives.limits import (
+    BATTERY_DISPUTES_MAX,
+    BATTERY_DISPUTES_OF_MEMBER_MAX,
+    DISPUTES_ENDED_MAX,
+    DISPUTES_OPEN_MAX,
+)
 
 DAY_MS = 86_400_000
 LAPSE_MS = 365 * DAY_MS
@@ -115,7 +121,8 @@ class DisputeName(Schema, frozen=True, kw_only=True):
 class UnitDisputes(Record, frozen=True, kw_only=True):
     """`disputes/BATTERY`: the disputes over a unit that were open when one was last opened or ended.
 
-    `ended` are the latest of those that are over, oldest first; earlier ones are found in the unit's history.
+    `ended` are the latest of those that are over, oldest first, and before them those in which an arbiter found
+    something; the others are in the unit's history.
     """
 
     disputes: tuple[DisputeName, ...] = ()
@@ -185,8 +192,8 @@ def is_concerned(context: Context, battery: str) -> bool:
     unit = context.get(BatteryRecord, battery_key(battery))
     if unit is None:
         return False
-    standing = (get_register(context, register, battery).organisation for register in REGISTERS)
-    return context.organisation in (unit.organisation, *standing)
+    is_named = any(stands(context, register, battery) for register in REGISTERS)
+    return is_named or context.organisation == unit.organisation
 
 
 def _still_open(context: Context, names: tuple[DisputeName, ...]) -> list[DisputeRecord]:
@@ -207,6 +214,8 @@ def count_opening(context: Context, record: DisputeRecord) -> None:
     over = find_open_disputes(context, record.battery)
     room = BATTERY_DISPUTES_MAX if is_concerned(context, record.battery) else BATTERY_DISPUTES_MAX // 2
     enough = len(open_now) + len(recent) < DISPUTES_OPEN_MAX and len(over) < room
+    share = sum(one.organisation == record.organisation for one in over)
+    enough = enough and share < BATTERY_DISPUTES_OF_MEMBER_MAX
     require(enough, Reason.TOO_MANY_DISPUTES, open=len(open_now), dismissed=len(recent))
     counted = msgspec.structs.replace(
         own,
@@ -226,9 +235,26 @@ def _list_over(context: Context, battery: str, names: tuple[DisputeName, ...]) -
     known = context.get(UnitDisputes, key)
     if known is None:
         known = UnitDisputes(provenance=context.provenance, version=0)
-    ended = (*known.ended, *(one for one in known.disputes if one not in names))[-DISPUTES_ENDED_MAX:]
+    ended = _keep_ended(context, (*known.ended, *(one for one in known.disputes if one not in names)))
     version = known.version + 1
     context.put(key, UnitDisputes(provenance=context.provenance, version=version, disputes=names, ended=ended))
+
+
+def _keep_ended(context: Context, ended: tuple[DisputeName, ...]) -> tuple[DisputeName, ...]:
+    """The latest of those that are over, as many as a unit names; what an arbiter found goes last.
+
+    Else whoever lost could bury the decision under disputes that he opens and withdraws.
+    """
+    kept = list(ended)
+    while len(kept) > DISPUTES_ENDED_MAX:
+        kept.remove(next((one for one in kept if not _is_found(context, one)), kept[0]))
+    return tuple(kept)
+
+
+def _is_found(context: Context, name: DisputeName) -> bool:
+    record = context.get(DisputeRecord, dispute_key(name.organisation, name.reference))
+    decision = None if record is None else record.decision
+    return decision is not None and decision.outcome != "dismissed"
 
 
 def put_dispute(context: Context, record: DisputeRecord) -> None:

@@ -15,6 +15,7 @@ from cellvow.core.contracts.battery import (
     BatteryRecord,
     battery_key,
     change_battery,
+    find_battery,
     get_battery,
     void_tests,
 )
@@ -35,15 +36,16 @@ from cellvow.core.contracts.contract import (
 from cellvow.core.contracts.dispute_file import require_movable
 from cellvow.core.contracts.lineage import BECOMES, Ending, put_end
 from cellvow.core.contracts.organisation import get_organisation, require_role
-from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY, get_register
-from cellvow.core.contracts.use import is_installed
+from cellvow.core.contracts.register import CUSTODY, OWNERSHIP, REGISTERS, RESPONSIBILITY
+from cellvow.core.contracts.safety import AUTHORITY, DANGER, SafetyRecord, safety_key
+from cellvow.core.contracts.use import WASTE, is_installed
+from cellvow.core.contracts.whole import derive_registered, derive_wholes, stands
 from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.identifier import derive_model_id, is_gtin
 
 Status = Literal["original", "repurposed", "re-used", "remanufactured", "waste"]
-WASTE = "waste"
 IN_USE: tuple[Status, ...] = ("original", "repurposed", "re-used", "remanufactured")
 FIT_FOR_WASTE = ("manufacturer", "importer", PRODUCERS_ORGANISATION, "recycler")
 """Roles that may answer for waste (Article 77(7)): producers, who acts for producers together, and waste operators."""
@@ -160,7 +162,10 @@ class RecordRecycling(_Fenced, frozen=True, kw_only=True):
 
 
 class RecordDestruction(_Fenced, frozen=True, kw_only=True):
-    """Record that a unit is gone - burnt, or lost in an accident - with a commitment to the report."""
+    """Record that a unit is gone - burnt, or lost in an accident - with a commitment to the report.
+
+    Signed by who answers for it; where he neither holds nor owns it, who does, or an authority, has reported a danger.
+    """
 
     cause: Annotated[LossCause, MEMBERS]
     report: Annotated[Committed, WORLD]
@@ -195,7 +200,7 @@ def require_transition(context: Context, unit: BatteryRecord, deed: Deed) -> Tra
     row = _ROWS[deed]
     if row.roles:
         require_role(context, *row.roles)
-    named = [get_register(context, one, unit.battery).organisation == context.organisation for one in row.stands_in]
+    named = [stands(context, one, unit.battery) for one in row.stands_in]
     if row.in_one:
         require(any(named), Reason.NOT_RESPONSIBLE, battery=unit.battery)
     else:
@@ -230,6 +235,32 @@ def require_dismantled(context: Context, unit: BatteryRecord) -> None:
     require(parts == 0, Reason.STILL_HAS_PARTS, battery=unit.battery, parts=parts)
     for register in REGISTERS:
         require_movable(context, register, unit.battery)
+
+
+def _require_seen(context: Context, unit: BatteryRecord) -> None:
+    """Raise `Rejected` where who answers for a unit ends it alone, though it is another's and in another's hands.
+
+    An end is final: without this a producer could take any unit off the road that he once sold.
+    """
+    if stands(context, CUSTODY, unit.battery) or stands(context, OWNERSHIP, unit.battery):
+        return
+    near = [derive_registered(context.get_bytes, one, unit.battery).organisation for one in (CUSTODY, OWNERSHIP)]
+    safety = context.get(SafetyRecord, safety_key(unit.battery))
+    reports = () if safety is None else safety.incidents
+    dangers = [one.organisation for one in reports if one.severity == DANGER]
+    is_seen = any(one in near or _is_authority(context, one) for one in dangers)
+    require(is_seen, Reason.NOT_THE_HOLDER, battery=unit.battery)
+
+
+def _is_authority(context: Context, organisation: str) -> bool:
+    member = get_organisation(context, organisation)
+    return member is not None and AUTHORITY in member.roles
+
+
+def _is_gone(context: Context, unit: BatteryRecord) -> bool:
+    """Whether a unit has ceased, or what it is built into has."""
+    around = (unit.battery, *derive_wholes(context.get_bytes, unit.battery))
+    return any(find_battery(context, one).ceased is not None for one in around)
 
 
 def _get_fenced(context: Context, message: _Fenced) -> BatteryRecord:
@@ -294,6 +325,8 @@ def _destroy(context: Context, message: RecordDestruction) -> list[Event]:
     whole = None if unit.part_of is None else context.get(BatteryRecord, battery_key(unit.part_of))
     is_free = whole is None or whole.ceased is not None
     require(is_free, Reason.PART_OF_ANOTHER, battery=unit.part_of or "")
+    if whole is None:
+        _require_seen(context, unit)
     put_end(context, unit, "destroyed", message.cause, (message.report,))
     _cease(context, unit, row)
     return [{"type": "UnitDestroyed", "battery": message.battery, "cause": message.cause}]
@@ -308,8 +341,8 @@ def _report_sighting(context: Context, message: ReportSighting) -> list[Event]:
     gtin = derive_model_id(message.battery)
     require(is_gtin(gtin), Reason.BAD_IDENTIFIER, gtin=gtin)
     unit = context.get(BatteryRecord, battery_key(message.battery))
-    if unit is not None and unit.ceased is not None:
-        answering = get_register(context, RESPONSIBILITY, message.battery).organisation
+    if unit is not None and _is_gone(context, unit):
+        answering = derive_registered(context.get_bytes, RESPONSIBILITY, message.battery).organisation
         raise Contested("dead_identifier", message.battery, answering)
     key = sighting_key(message.battery)
     known = context.get(SightingRecord, key)

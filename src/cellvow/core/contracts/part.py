@@ -5,7 +5,6 @@ in the registers of the outermost one (`derive_registered`). A part and its whol
 party that answers before they are joined, so that nobody's title moves without his signature.
 """
 
-from collections.abc import Callable
 from typing import Annotated, Literal
 
 import msgspec
@@ -41,25 +40,24 @@ from cellvow.core.contracts.contract import (
     OfUnit,
     Record,
     Term,
-    decode_record,
     require,
 )
-from cellvow.core.contracts.custody import OPEN, OfferRecord, offer_key
+from cellvow.core.contracts.custody import OfferRecord, may_be_accepted, offer_key
 from cellvow.core.contracts.dispute_file import require_movable
+from cellvow.core.contracts.life import WasteRecord, waste_key
 from cellvow.core.contracts.register import (
     CUSTODY,
     OWNERSHIP,
     REGISTERS,
     RESPONSIBILITY,
-    RegisterRecord,
     get_register,
     put_register,
-    register_key,
 )
-from cellvow.core.contracts.use import is_installed
+from cellvow.core.contracts.use import WASTE, is_installed
+from cellvow.core.contracts.whole import derive_registered, derive_wholes
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.errors import ensure, fail
+from cellvow.core.primitives.errors import fail
 from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
 
 PartState = Literal["installed", "removed"]
@@ -69,7 +67,6 @@ INSTALLED = "installed"
 LEVELS_OF: dict[Level, int] = {"cell": 1, "module": 2, "pack": 3}
 """Levels that a unit may have, itself included; a pack of packs has one more."""
 
-Read = Callable[[str], bytes | None]
 Wholes = Annotated[tuple[Battery, ...], msgspec.Meta(max_length=PART_LEVELS_MAX), WORLD]
 
 
@@ -176,36 +173,6 @@ def derive_build(context: Context, message: DescribeModel) -> BuildRecord:
     )
 
 
-def derive_wholes(read: Read, battery: str) -> tuple[str, ...]:
-    """The units that a unit is built into, the nearest first; none if it stands by itself, or is unknown."""
-    wholes: list[str] = []
-    whole = _find_whole(read, battery)
-    while whole is not None:
-        wholes.append(whole)
-        ensure(len(wholes) < PART_LEVELS_MAX, f"{battery} lies deeper than {PART_LEVELS_MAX} levels")
-        whole = _find_whole(read, whole)
-    return tuple(wholes)
-
-
-def _find_whole(read: Read, battery: str) -> str | None:
-    value = read(battery_key(battery))
-    return None if value is None else decode_record(BatteryRecord, value).part_of
-
-
-def derive_root(read: Read, battery: str) -> str:
-    """The outermost unit that a unit is built into; the unit itself where it stands by itself."""
-    return (battery, *derive_wholes(read, battery))[-1]
-
-
-def derive_registered(read: Read, register: str, battery: str) -> RegisterRecord:
-    """The register that counts for a unit: that of the outermost unit it is built into, or its own."""
-    root = derive_root(read, battery)
-    value = read(register_key(register, root))
-    if value is None:
-        fail(f"battery {root} is registered without a {register} record")
-    return decode_record(RegisterRecord, value)
-
-
 def _require_around(context: Context, message: _OnWhole) -> BatteryRecord:
     """The unit whose parts change, once the signer holds it and named the units around it as they are."""
     whole = get_battery(context, message.battery)
@@ -232,7 +199,8 @@ def _require_undisputed(context: Context, battery: str) -> None:
 def _require_not_offered(context: Context, battery: str, registers: tuple[str, ...]) -> None:
     """Who accepts a unit shall get it as it was when it was offered: its parts do not change until the offer ends."""
     offer = context.get(OfferRecord, offer_key(battery))
-    is_offered = offer is not None and offer.state == OPEN and any(one in registers for one in offer.registers)
+    is_open = offer is not None and may_be_accepted(context, offer)
+    is_offered = is_open and offer is not None and any(one in registers for one in offer.registers)
     require(not is_offered, Reason.OFFER_OPEN, battery=battery)
 
 
@@ -254,6 +222,18 @@ def _require_free(context: Context, message: _OnWhole, part: BatteryRecord) -> N
     _require_undisputed(context, part.battery)
     _require_not_offered(context, part.battery, REGISTERS)
     require(not is_installed(context, part.battery), Reason.STILL_INSTALLED, battery=part.battery)
+
+
+def _find_waste(context: Context, message: _OnWhole) -> str | None:
+    """The nearest waste among the unit whose parts change and the units around it; None where none of them is."""
+    around = (message.battery, *message.above)
+    return next((one for one in around if get_battery(context, one).status == WASTE), None)
+
+
+def _require_not_revived(context: Context, message: _OnWhole, part: BatteryRecord) -> None:
+    """Raise `Rejected` where waste would come back into use as a part: that takes a second life."""
+    is_revived = part.status == WASTE and _find_waste(context, message) is None
+    require(not is_revived, Reason.WRONG_STATUS, status=part.status, deed="install")
 
 
 def _require_level(context: Context, message: _OnWhole, part: BatteryRecord, builds: tuple[Level, Level]) -> None:
@@ -317,6 +297,7 @@ def _build_in(context: Context, message: _OnWhole, whole: BatteryRecord, part: s
     require(part not in (message.battery, *message.above), Reason.PART_OF_ITSELF, battery=part)
     unit = get_battery(context, part)
     _require_free(context, message, unit)
+    _require_not_revived(context, message, unit)
     inner, outer = get_build(context, unit.gtin), get_build(context, whole.gtin)
     _require_level(context, message, unit, (inner.level, outer.level))
     mass_g = _get_mass(context, unit.gtin)
@@ -383,9 +364,38 @@ def _take_out(context: Context, message: _OnWhole, part: str, cause: RemovalCaus
     context.put(key, ended)
     _count_out(context, before, is_pack=get_build(context, unit.gtin).level == PACK)
     for register in REGISTERS:
-        put_register(context, register, part, derive_registered(context.get_bytes, register, part).organisation)
+        _give_register(context, message, before, register)
     context.put(battery_key(part), change_battery(context, unit, part_of=None))
+    _carry_waste(context, message, part)
     return before
+
+
+def _give_register(context: Context, message: _OnWhole, before: PartRecord, register: str) -> None:
+    """Let a part's own register name who counted for it; that it was another's in between is not forgotten."""
+    standing = derive_registered(context.get_bytes, register, before.part)
+    around = (get_register(context, register, one) for one in (message.battery, *message.above))
+    is_return = any(one.since_ms > before.since_ms for one in around)
+    put_register(context, register, before.part, standing.organisation, is_return=is_return)
+
+
+def _carry_waste(context: Context, message: _OnWhole, part: str) -> None:
+    """What is taken out of waste is waste, for the same reason: dismantling is no second life."""
+    unit, waste = get_battery(context, part), _find_waste(context, message)
+    if waste is None or unit.status == WASTE:
+        return
+    declared = context.get(WasteRecord, waste_key(waste))
+    if declared is None:
+        fail(f"battery {waste} is waste, and nobody has declared it")
+    context.put(battery_key(part), msgspec.structs.replace(unit, status=WASTE))
+    carried = msgspec.structs.replace(
+        declared,
+        provenance=context.provenance,
+        version=1,
+        battery=part,
+        organisation=context.organisation,
+        declared_ms=context.time_ms,
+    )
+    context.put(waste_key(part), carried)
 
 
 def _count_out(context: Context, before: PartRecord, *, is_pack: bool) -> None:

@@ -32,11 +32,14 @@ def get_register(context: Context, register: str, battery: str) -> RegisterRecor
     return record
 
 
-def put_register(context: Context, register: str, battery: str, organisation: str) -> None:
-    """Let a register name an organisation from this block on; one that names it already stays as it is."""
+def put_register(context: Context, register: str, battery: str, organisation: str, *, is_return: bool = False) -> None:
+    """Let a register name an organisation from this block on; one that names it already stays as it is.
+
+    `is_return`: the organisation had given it away in between, so that it has it anew.
+    """
     key = register_key(register, battery)
     known = context.get(RegisterRecord, key)
-    if known is not None and known.organisation == organisation:
+    if known is not None and known.organisation == organisation and not is_return:
         return
     record = RegisterRecord(
         provenance=context.provenance,

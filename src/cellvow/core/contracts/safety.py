@@ -27,8 +27,9 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.day import require_lived_day
 from cellvow.core.contracts.organisation import get_organisation, require_role
-from cellvow.core.contracts.register import CUSTODY, REGISTERS, get_register
+from cellvow.core.contracts.register import CUSTODY, REGISTERS
 from cellvow.core.contracts.use import find_order
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.limits import INCIDENTS_OF_MEMBER_MAX, INCIDENTS_OPEN_MAX
@@ -64,7 +65,7 @@ WITNESSING_ROLES = (
 )
 """Whose work brings them near units: with who is in a register of the unit, they may report a danger."""
 INDEPENDENT_ROLES = ("authority", "laboratory")
-"""Who may assess any unit; others only what they made, hold, or have an order to work on."""
+"""Who may assess any unit; others only what they hold or have an order to work on, and a maker may warn of his own."""
 ASSESSING_ROLES = (*INDEPENDENT_ROLES, "manufacturer", "second_life_operator", "workshop")
 
 
@@ -162,8 +163,7 @@ def derive_floor(state: SafetyState, incidents: tuple[Incident, ...]) -> SafetyS
 def _require_witness(context: Context, message: ReportIncident) -> None:
     if message.severity != DANGER:
         return
-    named = [get_register(context, register, message.battery).organisation for register in REGISTERS]
-    if context.organisation not in named:
+    if not any(stands(context, register, message.battery) for register in REGISTERS):
         require_role(context, *WITNESSING_ROLES)
 
 
@@ -174,16 +174,26 @@ def _require_room(context: Context, incidents: tuple[Incident, ...]) -> None:
     require(has_room, Reason.TOO_MANY_INCIDENTS, open=len(incidents), own=own)
 
 
-def _require_assessor(context: Context, unit: BatteryRecord, known: SafetyRecord | None) -> bool:
-    """Raise `Rejected` unless the signer may assess the unit; whether he does so as an authority."""
+def _is_warning(message: AssessSafety, known: SafetyRecord | None) -> bool:
+    """Whether an assessment only makes people more careful: it lowers no state and closes no report."""
+    state = "safe" if known is None else known.state
+    is_worse = SAFETY_STATES.index(message.state) >= max(1, SAFETY_STATES.index(state))
+    return is_worse and not message.closes
+
+
+def _require_assessor(context: Context, message: AssessSafety, unit: BatteryRecord, known: SafetyRecord | None) -> bool:
+    """Raise `Rejected` unless the signer may assess the unit so; whether he does so as an authority.
+
+    A maker may warn of what he made wherever it is; to call it safe he must hold it, or be asked to look at it.
+    """
     member = require_role(context, *ASSESSING_ROLES)
     is_official = AUTHORITY in member.roles
     is_lifted = known is not None and known.is_official and known.state == QUARANTINE
     require(is_official or not is_lifted, Reason.ROLE_MISSING, needed=AUTHORITY)
     is_independent = any(role in member.roles for role in INDEPENDENT_ROLES)
-    is_near = context.organisation in (unit.organisation, get_register(context, CUSTODY, unit.battery).organisation)
-    is_called = find_order(context, unit.battery) is not None
-    require(is_independent or is_near or is_called, Reason.NO_OPEN_ORDER, battery=unit.battery)
+    is_near = stands(context, CUSTODY, unit.battery) or find_order(context, unit.battery) is not None
+    is_warned = context.organisation == unit.organisation and _is_warning(message, known)
+    require(is_independent or is_near or is_warned, Reason.NO_OPEN_ORDER, battery=unit.battery)
     return is_official
 
 
@@ -246,7 +256,7 @@ def _list_incident(context: Context, battery: str, known: SafetyRecord | None, i
 def _assess(context: Context, message: AssessSafety) -> list[Event]:
     unit = find_battery(context, message.battery)
     known = context.get(SafetyRecord, safety_key(message.battery))
-    is_official = _require_assessor(context, unit, known)
+    is_official = _require_assessor(context, message, unit, known)
     listed = () if known is None else known.incidents
     for name in message.closes:
         listed = _close(context, listed, name)

@@ -56,7 +56,8 @@ from cellvow.core.contracts.lineage import (
 )
 from cellvow.core.contracts.organisation import require_role
 from cellvow.core.contracts.policy.calendar import parse_day
-from cellvow.core.contracts.register import CUSTODY, REGISTERS, get_register, put_register
+from cellvow.core.contracts.register import CUSTODY, REGISTERS, put_register
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import INTEGER_MAX, UNITS_NAMED_MAX
@@ -255,7 +256,7 @@ def _bear(context: Context, operation: Operation, successor: Successor, original
 def _grade(context: Context, message: GradeUnit) -> list[Event]:
     unit = get_battery(context, message.battery)
     member = require_role(context, "laboratory", "second_life_operator")
-    is_holder = get_register(context, CUSTODY, message.battery).organisation == context.organisation
+    is_holder = stands(context, CUSTODY, message.battery)
     require("laboratory" in member.roles or is_holder, Reason.NOT_THE_HOLDER, battery=message.battery)
     is_ordered = all(a < b for a, b in pairwise(message.applications))
     require(is_ordered, Reason.MALFORMED_MESSAGE, field="applications")

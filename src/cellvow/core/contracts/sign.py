@@ -82,6 +82,15 @@ def drop_bounds(context: Context, battery: str, quantities: list[str], organisat
             _put(context, key, known, kept)
 
 
+def forget_bounds(context: Context, battery: str) -> None:
+    """Forget what all certificates of a unit said: an authority has found that they cannot be relied on."""
+    for quantity in (*COUNTERS, *HEALTH):
+        key = bounds_key(battery, quantity)
+        known = context.get(BoundsRecord, key)
+        if known is not None and known.bounds:
+            _put(context, key, known, ())
+
+
 def _contradiction(quantity: str, one: Bound, other: Bound) -> Contest | None:
     """What two bounds show together: only tests of which one was certainly over when the other began."""
     if one.comparison == other.comparison:

@@ -6,7 +6,7 @@ what is uploaded to it later. That is recorded with the reset itself as its proo
 
 from typing import Annotated, Literal
 
-from cellvow.core.contracts.battery import get_battery
+from cellvow.core.contracts.battery import BatteryRecord, get_battery
 from cellvow.core.contracts.contract import (
     WORLD,
     Battery,
@@ -22,7 +22,16 @@ from cellvow.core.contracts.contract import (
     require,
 )
 from cellvow.core.contracts.organisation import require_role
-from cellvow.core.contracts.use import SERVICE_ROLES, require_holder
+from cellvow.core.contracts.register import REGISTERS
+from cellvow.core.contracts.use import (
+    INSTALLED,
+    SERVICE_ROLES,
+    InstallationRecord,
+    find_order,
+    installation_key,
+    require_holder,
+)
+from cellvow.core.contracts.whole import stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason
 
@@ -66,7 +75,10 @@ class _OfSoftware(OfUnit, frozen=True, kw_only=True):
 
 
 class UpdateSoftware(_OfSoftware, frozen=True, kw_only=True):
-    """Record that this release runs on a unit's component now; `digest` is that of the published software."""
+    """Record that this release runs on a unit's component now; `digest` is that of the published software.
+
+    Custody is not needed, since it may come over the air; some tie to the unit is: others rely on what is said to run.
+    """
 
 
 class ResetSoftware(_OfSoftware, frozen=True, kw_only=True):
@@ -84,12 +96,22 @@ def software_key(battery: str, component: str) -> str:
     return f"software/{battery}/{component}"
 
 
+def _require_tie(context: Context, unit: BatteryRecord) -> None:
+    """Raise `Rejected` unless the signer made the unit, stands in a register, built it in, or was ordered to work."""
+    place = context.get(InstallationRecord, installation_key(unit.battery))
+    has_built_it_in = place is not None and place.state == INSTALLED and place.organisation == context.organisation
+    is_named = any(stands(context, register, unit.battery) for register in REGISTERS)
+    is_tied = is_named or has_built_it_in or context.organisation == unit.organisation
+    require(is_tied or find_order(context, unit.battery) is not None, Reason.NO_OPEN_ORDER, battery=unit.battery)
+
+
 # Handlers
 
 
 def _update_software(context: Context, message: UpdateSoftware) -> list[Event]:
-    get_battery(context, message.battery)
+    unit = get_battery(context, message.battery)
     require_role(context, *SERVICE_ROLES)
+    _require_tie(context, unit)
     before = context.get(SoftwareRecord, software_key(message.battery, message.component))
     is_new = before is None or (before.release, before.digest) != (message.release, message.digest)
     require(is_new, Reason.SOFTWARE_UNCHANGED, release=message.release)

@@ -24,7 +24,7 @@ from cellvow.core.contracts.contract import (
     require_version,
 )
 from cellvow.core.contracts.dispute_file import DAY_MS, require_movable
-from cellvow.core.contracts.life import WASTE, require_fit_for_waste
+from cellvow.core.contracts.life import require_fit_for_waste
 from cellvow.core.contracts.organisation import is_member, require_role
 from cellvow.core.contracts.register import (
     CUSTODY,
@@ -35,6 +35,7 @@ from cellvow.core.contracts.register import (
     get_register,
     put_register,
 )
+from cellvow.core.contracts.use import WASTE
 from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected

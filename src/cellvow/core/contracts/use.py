@@ -32,13 +32,15 @@ from cellvow.core.contracts.contract import (
 )
 from cellvow.core.contracts.day import number_day, require_lived_day
 from cellvow.core.contracts.organisation import get_organisation, require_role
-from cellvow.core.contracts.register import CUSTODY, get_register
+from cellvow.core.contracts.register import CUSTODY
+from cellvow.core.contracts.whole import derive_registered, stands
 from cellvow.core.ledger.outcome import Event
 from cellvow.core.ledger.rejection import Reason, Rejected
 
 SERVICE_ROLES = ("manufacturer", "operator", "second_life_operator", "vehicle_maker", "workshop")
 """Who works on units, writes documents for that and brings their software up to date."""
 INSTALLED, OPEN, REPAIR = "installed", "open", "repair"
+WASTE = "waste"
 
 Purpose = Literal["vehicle", "storage_system"]
 RemovalCause = Literal["service", "replacement", "end_of_use", "accident", "other"]
@@ -172,8 +174,8 @@ def is_installed(context: Context, battery: str) -> bool:
 
 
 def require_holder(context: Context, battery: str) -> None:
-    """Raise `Rejected` unless the signer has custody of the unit."""
-    holder = get_register(context, CUSTODY, battery).organisation
+    """Raise `Rejected` unless the signer has custody of the unit, or of what it is built into."""
+    holder = derive_registered(context.get_bytes, CUSTODY, battery).organisation
     require(holder == context.organisation, Reason.NOT_THE_HOLDER, holder=holder)
 
 
@@ -182,12 +184,13 @@ def find_order(context: Context, battery: str) -> OrderRecord | None:
     order = context.get(OrderRecord, order_key(battery))
     if order is None or order.state != OPEN or order.workshop != context.organisation:
         return None
-    return order if get_register(context, CUSTODY, battery).organisation == order.organisation else None
+    holder = derive_registered(context.get_bytes, CUSTODY, battery).organisation
+    return order if holder == order.organisation else None
 
 
 def derive_standing(context: Context, battery: str, kind: WorkKind) -> Standing:
     """On what the signer does work of this kind: an order for an inspection is none for a repair."""
-    if get_register(context, CUSTODY, battery).organisation == context.organisation:
+    if stands(context, CUSTODY, battery):
         return "holder"
     order = find_order(context, battery)
     return "ordered" if order is not None and order.kind == kind else "own_word"
@@ -204,6 +207,7 @@ def _install(context: Context, message: InstallBattery) -> list[Event]:
     unit = get_battery(context, message.battery)
     require_holder(context, message.battery)
     _require_free(unit)
+    require(unit.status != WASTE, Reason.WRONG_STATUS, status=unit.status, deed="install")
     key = installation_key(message.battery)
     before = context.get(InstallationRecord, key)
     if before is not None and before.state == INSTALLED:

@@ -74,6 +74,8 @@ DISPUTES_OPEN_MAX = 16
 """Disputes that one organisation may have open, with its claims that were dismissed of late."""
 BATTERY_DISPUTES_MAX = 32
 """Disputes open over one unit."""
+BATTERY_DISPUTES_OF_MEMBER_MAX = 4
+"""Those of them that one organisation opened: whoever made the unit or stands in its registers finds room."""
 DISPUTES_ENDED_MAX = 16
 """Disputes over one unit that have ended and are still named with it: the latest."""
 POSITIONS_MAX = 8

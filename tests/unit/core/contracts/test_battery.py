@@ -10,8 +10,9 @@ from cellvow.core.contracts.contract import Message, encode_message
 from cellvow.core.contracts.register import REGISTERS, register_key
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.encoding import Json, parse_object
+from cellvow.core.protocol.ruleset import NEWEST
 from tests import messages
-from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World
+from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World, make_genesis
 
 
 def submit(world: World, organisation: str, message: Message) -> Reason | None:
@@ -234,3 +235,36 @@ def test_an_unknown_field_is_refused_whatever_it_says() -> None:
     outcome = world.submit(world[MAKER].key.sign(dict(document), subject=messages.BATTERY))
 
     assert outcome.reason is Reason.MALFORMED_MESSAGE
+
+
+@pytest.mark.parametrize(("day", "reason"), [("2026-01-01", None), ("2026-01-02", Reason.DAY_OUT_OF_RANGE)])
+def test_no_unit_is_born_in_the_future(day: str, reason: Reason | None) -> None:
+    """Everything later is held against its birth: one in the future would forbid it all. Today is no future."""
+    world = World(make_genesis(ruleset=NEWEST))
+    maker = world[MAKER].key
+    world.accept(maker.sign(messages.model()))
+    born = replace(messages.battery(), manufactured_on=day)
+
+    assert world.submit(maker.sign(born)).reason is reason
+
+
+def test_no_correction_moves_a_birth_into_the_future() -> None:
+    """Nor does it by a typing error."""
+    world = World(make_genesis(ruleset=NEWEST))
+    maker = world[MAKER].key
+    world.accept(maker.sign(messages.model()))
+    first = maker.sign(messages.battery())
+    world.accept(first)
+    later = messages.correction(first, replace(messages.battery(), manufactured_on="2026-01-02"))
+
+    assert world.submit(maker.sign(later)).reason is Reason.DAY_OUT_OF_RANGE
+
+
+@pytest.mark.parametrize("ruleset", [1, 2])
+def test_rulesets_that_were_shipped_judge_a_birth_as_they_did(ruleset: int) -> None:
+    """Old blocks replay as they were."""
+    world = World(make_genesis(ruleset=ruleset))
+    maker = world[MAKER].key
+    world.accept(maker.sign(messages.model()))
+
+    assert world.submit(maker.sign(replace(messages.battery(), manufactured_on="2199-01-01"))).is_accepted

@@ -140,6 +140,20 @@ def test_a_key_rotated_too_often_counts_as_the_first(rotations: int) -> None:
     assert outcome.reason is (Reason.SAME_SIGNER if rotations == ROTATIONS_FOLLOWED_MAX else None)
 
 
+def test_a_key_rotated_often_before_anything_waited_gives_the_second_signature() -> None:
+    """Year after year: who held its forerunners signed nothing of what waits now."""
+    world = ruled_world()
+    key = add_key(world)
+    for number in range(ROTATIONS_FOLLOWED_MAX + 1):
+        successor = make_signer(MAKER, f"successor {number}")
+        rotation = replace(world[MAKER].register_key(successor), replaces=key.kid.hex())
+        world.accept(world[MAKER].root.sign(rotation))
+        key = successor
+    first = held_offer(world)
+
+    assert world.submit(key.sign(messages.second_signature(first))).is_accepted
+
+
 def test_an_operational_key_cannot_switch_the_rule_off() -> None:
     """Not with a scope that names it either: an older ruleset let such a scope pass."""
     world = ruled_world()

@@ -249,6 +249,47 @@ def test_who_answers_records_that_a_unit_is_gone() -> None:
     assert (end.how, end.cause, unit_of(world).ceased) == ("destroyed", "fire", "destroyed")
 
 
+def test_threat_a_producer_ends_a_unit_that_others_own_and_use() -> None:
+    """An end is final: who answers needs the word of who holds or owns it, or of an authority, that it is gone."""
+    for witness, reason in ((None, Reason.NOT_THE_HOLDER), (CARMAKER, None), (BUYER, None), (AUTHORITY, None)):
+        world = answered_from_afar()
+        if witness is not None:
+            assert refused(world, witness, messages.incident()) is None
+
+        assert refused(world, MAKER, messages.destruction()) is reason
+
+
+def test_the_word_of_others_or_of_a_lesser_incident_ends_no_unit() -> None:
+    """Neither a stranger's danger nor the holder's note; nor what an assessment has closed since."""
+    world = answered_from_afar()
+    for who, message in (
+        (LABORATORY, messages.incident()),
+        (CARMAKER, messages.incident("I-1", "caution")),
+        (CARMAKER, messages.incident("I-2")),
+        (LABORATORY, messages.assessment("safe", (CARMAKER, "I-2"))),
+    ):
+        assert refused(world, who, message) is None
+
+    assert refused(world, MAKER, messages.destruction()) is Reason.NOT_THE_HOLDER
+
+
+@pytest.mark.parametrize("register", ["custody", "ownership"])
+def test_who_answers_and_holds_or_owns_ends_a_unit_by_himself(register: str) -> None:
+    """There is nobody else to ask, or it is his own."""
+    world = answered_from_afar()
+    hand_over(world, CARMAKER if register == "custody" else BUYER, MAKER, names=(register,))  # type: ignore[arg-type]  # names of registers
+
+    assert refused(world, MAKER, messages.destruction()) is None
+
+
+def answered_from_afar() -> World:
+    """The car maker holds the unit, the buyer owns it, and its maker answers for it still."""
+    world = lives_world()
+    hand_over(world, MAKER, CARMAKER, names=("custody",))
+    hand_over(world, MAKER, BUYER, names=("ownership",))
+    return world
+
+
 def test_a_part_is_gone_with_its_whole_and_by_itself_once_that_is_gone() -> None:
     """Until then its life is that of the unit it is in."""
     world = lives_world()

@@ -7,7 +7,8 @@ from msgspec.structs import replace
 
 from cellvow.core.contracts.assembly import AssemblyRecord, BuildRecord, assembly_key, build_key
 from cellvow.core.contracts.contract import encode_record
-from cellvow.core.contracts.part import PartRecord, derive_root, derive_wholes, part_key
+from cellvow.core.contracts.part import PartRecord, part_key
+from cellvow.core.contracts.whole import derive_root, derive_wholes
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import PART_LEVELS_MAX, PARTS_MAX
 from cellvow.core.protocol.ruleset import RULESETS

@@ -199,7 +199,7 @@ def test_an_alarm_that_goes_on_voids_nothing_again() -> None:
 
 @pytest.mark.parametrize("who", [CARMAKER, MAKER, BUYER, LABORATORY, AUTHORITY])
 def test_who_may_assess(who: str) -> None:
-    """Laboratory, authority and the unit's own maker; a second-life operator what he holds, a car maker nothing."""
+    """Laboratory and authority; a maker or a second-life operator what he holds, a car maker nothing."""
     expected = {CARMAKER: Reason.ROLE_MISSING, BUYER: Reason.NO_OPEN_ORDER}.get(who)
     world = alarmed()
 
@@ -207,6 +207,39 @@ def test_who_may_assess(who: str) -> None:
     if who == BUYER:
         hand_over(world, MAKER, BUYER)
         assert submit(world, who, messages.assessment("safe", FIRST)) is None
+
+
+def test_threat_a_maker_calls_safe_from_afar_what_another_reported() -> None:
+    """Who made a unit may warn of it wherever it is; to lower its state or to close a report he has to look at it."""
+    world = alarmed()
+    hand_over(world, MAKER, BUYER)
+
+    for calming in (
+        messages.assessment("safe", FIRST),
+        messages.assessment("safe"),
+        messages.assessment("danger", FIRST),
+    ):
+        assert submit(world, MAKER, calming) is Reason.NO_OPEN_ORDER
+    assert submit(world, MAKER, messages.assessment("danger")) is None
+    assert submit(world, MAKER, messages.assessment("caution")) is Reason.NO_OPEN_ORDER
+    assert [one.reference for one in safety(world).incidents] == ["I-1"]
+
+
+def test_a_maker_calls_nothing_safe_that_nobody_has_looked_at() -> None:
+    """Nor does he by being the first to say something of it; a warning is open to him there too."""
+    for state, reason in (("safe", Reason.NO_OPEN_ORDER), ("caution", None)):
+        world = settled()
+        hand_over(world, MAKER, BUYER)
+
+        assert submit(world, MAKER, messages.assessment(state)) is reason  # type: ignore[arg-type]  # words of tests
+
+
+def test_threat_whoever_assesses_warns_of_what_is_none_of_his() -> None:
+    """A warning that finds a danger voids tests: an operator who neither made nor holds the unit gives none."""
+    for state in ("caution", "danger", "quarantine"):
+        message = messages.assessment(state)
+
+        assert submit(settled(), BUYER, message) is Reason.NO_OPEN_ORDER
 
 
 def test_a_workshop_assesses_what_it_was_ordered_to_look_at() -> None:
@@ -285,3 +318,15 @@ def test_the_open_incidents_of_a_unit_are_bounded_and_one_assessment_closes_them
     assert submit(world, LABORATORY, too_many) is Reason.MALFORMED_MESSAGE
     assert submit(world, LABORATORY, messages.assessment("safe", *names)) is None
     assert (safety(world).state, safety(world).incidents) == ("safe", ())
+
+
+def test_a_state_stands_since_it_was_found_first() -> None:
+    """Said again it stands as long as before; another state stands since it was found."""
+    world = settled()
+    submit(world, LABORATORY, messages.assessment("caution"))
+    first_ms = world.head.time_ms
+    submit(world, LABORATORY, messages.assessment("caution"))
+    assert safety(world).since_ms == first_ms
+    submit(world, LABORATORY, messages.assessment("safe"))
+
+    assert safety(world).since_ms == world.head.time_ms > first_ms

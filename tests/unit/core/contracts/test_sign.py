@@ -23,8 +23,19 @@ from cellvow.core.ledger.outcome import Outcome
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.limits import BOUNDS_MAX
 from tests import messages
-from tests.disputing import dispute, outcome, submit
-from tests.world import ACCREDITED_UNTIL_MS, BUYER, DAY_MS, GENESIS_MS, LABORATORY, MAKER, World, make_genesis
+from tests.disputing import decision, dispute, nomination, opening, outcome, submit
+from tests.world import (
+    ACCREDITED_UNTIL_MS,
+    AUTHORITY,
+    BUYER,
+    CARMAKER,
+    DAY_MS,
+    GENESIS_MS,
+    LABORATORY,
+    MAKER,
+    World,
+    make_genesis,
+)
 
 HEALTH = "state_of_health"
 QUANTITIES = tuple(sorted((*COUNTERS, HEALTH, "capacity")))
@@ -90,6 +101,30 @@ def test_health_that_rises_without_a_cause_is_contested_in_either_order(order: t
 
     assert (first.is_accepted, second.is_contested) == (True, True)
     assert dispute(world, BUYER, "CLAIM-1").topic == "health_risen"
+
+
+@pytest.mark.parametrize(("voids", "is_over"), [(True, True), (False, False)])
+def test_threat_a_false_certificate_shuts_out_the_true_ones_for_ever(voids: bool, is_over: bool) -> None:
+    """Its laboratory does not revoke it: an authority that voids the unit's tests lets others be recorded again."""
+    world = laboratories()
+    issue(world, "full_cycles", (10, "at_least", 10**9), "FALSE")
+    assert issue(world, "full_cycles", (20, "at_most", 499), "C-1", BUYER).is_contested
+    decided = decision("upheld", opener=BUYER, reference="CLAIM-1", positions=0, voids_tests=voids)
+    assert submit(world, AUTHORITY, decided) is None
+
+    again = issue(world, "full_cycles", (20, "at_most", 499), "C-2", BUYER)
+    assert (again.is_accepted, again.is_contested) == (is_over, not is_over)
+
+
+def test_threat_an_owner_has_a_friend_void_his_tests_to_turn_a_counter_back() -> None:
+    """An arbiter whom both sides chose voids certificates; what they showed of a counter stays known."""
+    world = laboratories()
+    issue(world, "full_cycles", (10, "at_least", 500), "C-1")
+    assert submit(world, MAKER, opening(LABORATORY, "certificate", arbiter=CARMAKER)) is None
+    assert submit(world, LABORATORY, nomination(CARMAKER, MAKER)) is None
+    assert submit(world, CARMAKER, decision("upheld", opener=MAKER, voids_tests=True)) is None
+
+    assert issue(world, "full_cycles", (20, "at_most", 499), "C-2", BUYER).is_contested
 
 
 @pytest.mark.parametrize("order", [(0, 1), (1, 0)])

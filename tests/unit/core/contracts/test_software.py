@@ -11,7 +11,7 @@ from cellvow.core.contracts.document import DocumentRecord, document_key
 from cellvow.core.contracts.software import SoftwareRecord, software_key
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.protocol.ruleset import NEWEST, RULESETS
-from tests import messages
+from tests import disputing, messages
 from tests.unit.core.contracts.test_use import both, hand_over, settled, submit
 from tests.world import AUTHORITY, BUYER, CARMAKER, MAKER, World
 
@@ -100,9 +100,56 @@ def software_of(world: World, component: str = "bms") -> SoftwareRecord:
     return world.record(SoftwareRecord, software_key(messages.BATTERY, component))
 
 
-def test_software_names_its_release_digest_and_who_installed_it() -> None:
-    """Over the air too: custody is not needed."""
+def built_in() -> World:
+    """The vehicle maker has built the unit in, and sold the vehicle with it: he stands in no register."""
     world = settled()
+    hand_over(world, MAKER, CARMAKER)
+    submit(world, CARMAKER, messages.installation())
+    hand_over(world, CARMAKER, BUYER)
+    return world
+
+
+def test_threat_a_stranger_says_what_runs_on_a_unit() -> None:
+    """Others rely on it: a workshop that nobody asked cannot overwrite what the maker has recorded."""
+    world = settled()
+    submit(world, MAKER, messages.software())
+
+    assert submit(world, CARMAKER, messages.software("6.6.6")) is Reason.NO_OPEN_ORDER
+    assert software_of(world).release == "1.4.2"
+
+
+def test_a_maker_updates_what_he_has_sold() -> None:
+    """Over the air, when he stands in no register of it any more."""
+    world = settled()
+    disputing.hand_over(world, MAKER, BUYER)
+
+    assert submit(world, MAKER, messages.software()) is None
+    assert software_of(world).installed_by == MAKER
+
+
+def test_who_was_ordered_to_work_on_a_unit_updates_it_until_the_order_ends() -> None:
+    """For whatever kind of work; the holder's word is what ties him to it."""
+    world = settled()
+    submit(world, MAKER, messages.work_order(CARMAKER, "inspection"))
+
+    assert submit(world, CARMAKER, messages.software()) is None
+    assert submit(world, MAKER, messages.order_withdrawal()) is None
+    assert submit(world, CARMAKER, messages.software("1.4.3")) is Reason.NO_OPEN_ORDER
+
+
+def test_what_is_taken_out_of_a_vehicle_is_its_makers_no_more() -> None:
+    """The tie ends with the place; one register does for a tie."""
+    world = built_in()
+    assert submit(world, BUYER, messages.software()) is None
+    submit(world, BUYER, messages.removal())
+
+    assert submit(world, CARMAKER, messages.software("1.4.3")) is Reason.NO_OPEN_ORDER
+    assert submit(world, MAKER, messages.software("1.4.3")) is None
+
+
+def test_software_names_its_release_digest_and_who_installed_it() -> None:
+    """Over the air too: who built it into his vehicle needs no custody any more."""
+    world = built_in()
 
     assert submit(world, CARMAKER, messages.software()) is None
     record = software_of(world)
@@ -115,7 +162,7 @@ def test_the_same_software_is_no_update() -> None:
     world = settled()
     submit(world, MAKER, messages.software())
 
-    assert submit(world, CARMAKER, messages.software()) is Reason.SOFTWARE_UNCHANGED
+    assert submit(world, MAKER, messages.software()) is Reason.SOFTWARE_UNCHANGED
     assert submit(world, MAKER, replace(messages.software(), digest="5e" * 32)) is None
     assert submit(world, MAKER, messages.software()) is None
     assert submit(world, MAKER, messages.software(component="charger")) is None

@@ -23,7 +23,7 @@ from cellvow.core.primitives.limits import EVIDENCE_MAX
 from tests import disputing, messages
 from tests.decisions import adopt
 from tests.disputing import completion, hand_over, holders, notice, objection, opening, second_thoughts, settled, submit
-from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World
+from tests.world import AUTHORITY, BUYER, CARMAKER, DAY_MS, LABORATORY, MAKER, World
 
 
 def noticed() -> tuple[World, int]:
@@ -218,6 +218,32 @@ def test_an_offer_of_who_is_gone_blocks_nobody() -> None:
     assert submit(world, BUYER, messages.offer(CARMAKER, ("custody", "responsibility"), (2, 2))) is None
 
 
+def test_an_offer_of_who_is_gone_leaves_the_parts_free() -> None:
+    """Whoever took the unit over may have it repaired: nobody can accept that offer any more."""
+    world = settled()
+    maker = world[MAKER].key
+    world.accept(maker.sign(messages.description()))
+    assert submit(world, MAKER, messages.offer(CARMAKER, ("custody",), (1,))) is None
+    for battery in (messages.BATTERY, messages.OTHER_BATTERY):
+        submit(world, BUYER, notice(battery=battery))
+    ends_ms = takeover(world).ends_ms + DAY_MS
+    for battery in (messages.BATTERY, messages.OTHER_BATTERY):
+        assert submit(world, BUYER, completion(battery=battery), time_ms=ends_ms) is None
+
+    assert submit(world, BUYER, messages.part_in()) is None
+
+
+def test_an_offer_to_who_has_left_blocks_nobody() -> None:
+    """He can neither accept nor decline it, and who made it may be gone as well: the owner sells."""
+    world = settled()
+    hand_over(world, MAKER, BUYER, ("ownership",))
+    assert submit(world, MAKER, messages.offer(CARMAKER, ("custody",), (1,))) is None
+    assert submit(world, BUYER, messages.offer(LABORATORY, ("ownership",), (2,))) is Reason.OFFER_OPEN
+    adopt(world, RemoveMember(organisation=CARMAKER), voters=(AUTHORITY, BUYER, MAKER, LABORATORY))
+
+    assert submit(world, BUYER, messages.offer(LABORATORY, ("ownership",), (2,))) is None
+
+
 def test_documents_of_a_notice() -> None:
     """EVIDENCE_MAX, as under a position."""
     world = settled()
@@ -225,3 +251,38 @@ def test_documents_of_a_notice() -> None:
 
     assert submit(world, BUYER, replace(notice(), evidence=(*most, disputing.DOCUMENT))) is Reason.MALFORMED_MESSAGE
     assert submit(world, BUYER, replace(notice(), evidence=most)) is None
+
+
+def test_what_became_a_part_since_the_notice_is_not_taken_over_by_itself() -> None:
+    """Its registers rest from then on: a completion would move what counts for nobody."""
+    world, ends_ms = noticed()
+    record = replace(world.record(BatteryRecord, battery_key(messages.BATTERY)), part_of=messages.OTHER_BATTERY)
+    world.state.update({battery_key(messages.BATTERY): encode_record(record)})
+
+    assert submit(world, BUYER, completion(), time_ms=ends_ms) is Reason.PART_OF_ANOTHER
+    assert holders(world)["responsibility"] == MAKER
+
+
+def test_an_objection_protects_the_entry_that_it_was_made_for() -> None:
+    """Who is given the unit afterwards has shown nobody yet that he is there."""
+    world, _ = noticed()
+    assert submit(world, MAKER, objection()) is None
+    assert submit(world, BUYER, notice()) is Reason.NOT_ORPHANED
+    hand_over(world, MAKER, CARMAKER, ("responsibility",))
+
+    assert submit(world, BUYER, notice(2)) is None
+
+
+def test_nobody_objects_to_his_own_notice() -> None:
+    """Its giver may own the unit: he withdraws, and does not protect an absent party for ninety days."""
+    world = settled()
+    hand_over(world, MAKER, BUYER, ("ownership",))
+    assert submit(world, BUYER, notice()) is None
+
+    assert submit(world, BUYER, objection()) is Reason.NOT_IN_THE_REGISTER
+
+
+def test_a_unit_without_a_notice_has_none_to_answer() -> None:
+    """Nothing was announced: there is nothing to object to, to complete or to withdraw."""
+    for message in (objection(), completion(), second_thoughts()):
+        assert submit(settled(), MAKER, message) is Reason.NO_OPEN_TAKEOVER

@@ -11,7 +11,7 @@ from cellvow.core.contracts.contract import Message, encode_record
 from cellvow.core.contracts.dispute_file import Topic
 from cellvow.core.ledger.rejection import Reason
 from cellvow.core.ledger.statement import Statement
-from cellvow.core.primitives.limits import DISPUTES_OPEN_MAX, POSITIONS_MAX
+from cellvow.core.primitives.limits import BATTERY_DISPUTES_OF_MEMBER_MAX, POSITIONS_MAX
 from tests import disputing, messages
 from tests.world import AUTHORITY, BUYER, CARMAKER, LABORATORY, MAKER, World
 
@@ -44,7 +44,7 @@ def _in_dispute(who: str, message: Message) -> DisputeCase:
 
 
 def _too_many(world: World) -> Statement:
-    for number in range(DISPUTES_OPEN_MAX):
+    for number in range(BATTERY_DISPUTES_OF_MEMBER_MAX):
         world.accept(world[MAKER].key.sign(_own(f"F-{number}", "safety")))
     return world[MAKER].key.sign(_own())
 
