@@ -197,7 +197,7 @@ def test_a_full_page_of_the_desk_is_small(draw: Callable[[str], str], language: 
 
 def test_what_a_page_has_no_room_for_is_where_the_next_begins() -> None:
     """Units, rows and offers go on after the last one shown; of what is not paged it is said how to see it."""
-    shown = re.findall(r'<li><a href="/([^?"]+)', units("en"))
+    shown = re.findall(r'<li><a href="units/([^?"]+)', units("en"))
     lines = re.findall(r"<strong>Line ([0-9,]+)", sheet("en"))
     offers = re.findall(r'<p class="answer"><a href="/([^?"]+)', handovers("en"))
 
