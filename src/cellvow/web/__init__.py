@@ -4,6 +4,7 @@ from cellvow.web.about_page import about_document, render_about
 from cellvow.web.catalogue import LOCALES
 from cellvow.web.error_page import Problem, problem_document, render_problem
 from cellvow.web.excerpt import Excerpt, cut_excerpt
+from cellvow.web.field_page import FieldPhone, field_scripts, field_words, render_field, render_worker
 from cellvow.web.glossary_page import GLOSSARY, glossary_document, render_glossary
 from cellvow.web.index_page import BatteryEntry, IndexLinks, render_index
 from cellvow.web.links import PageLinks, bundle_file_name
@@ -27,6 +28,7 @@ from cellvow.web.verify_page import check_words, render_verify
 __all__ = [
     "BatteryEntry",
     "Excerpt",
+    "FieldPhone",
     "GLOSSARY",
     "IndexLinks",
     "LOCALES",
@@ -41,6 +43,8 @@ __all__ = [
     "bundle_file_name",
     "check_words",
     "cut_excerpt",
+    "field_scripts",
+    "field_words",
     "find_elsewhere",
     "find_open",
     "find_stop",
@@ -49,6 +53,7 @@ __all__ = [
     "passport_document",
     "problem_document",
     "render_about",
+    "render_field",
     "render_glossary",
     "render_index",
     "render_passport",
@@ -58,6 +63,7 @@ __all__ = [
     "render_tour",
     "render_verdict",
     "render_verify",
+    "render_worker",
     "site_policy",
     "tombstone_document",
     "tour_document",

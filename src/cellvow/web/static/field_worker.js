@@ -1,0 +1,42 @@
+// Keeps the phone's page and its scripts, so that they open without network; the server writes CACHE and FILES above.
+
+const PREFIX = "cellvow-field-";
+
+async function keep() {
+  const cache = await caches.open(CACHE);
+  await cache.addAll(FILES.map((address) => new Request(address, { cache: "reload", credentials: "omit" })));
+  await self.skipWaiting();
+}
+
+async function dropOthers() {
+  const names = await caches.keys();
+  await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
+  await self.clients.claim();
+}
+
+/** The page in the language that its address names, else in the first of the reader's that there is. */
+function pageFor(url) {
+  const languages = PAGES.map((page) => new URL(page, url).searchParams.get("lang"));
+  const asked = url.searchParams.get("lang")?.replace("_", "-");
+  const wished = [asked, ...self.navigator.languages];
+  const found = wished.map((one) => languages.findIndex((known) => one && known.split("-")[0] === one.split("-")[0]));
+  return PAGES[Math.max(0, found.find((place) => place >= 0) ?? 0)];
+}
+
+async function answer(request, kept) {
+  const cache = await caches.open(CACHE);
+  return (await cache.match(kept)) ?? fetch(request);
+}
+
+self.addEventListener("install", (event) => event.waitUntil(keep()));
+self.addEventListener("activate", (event) => event.waitUntil(dropOthers()));
+self.addEventListener("fetch", (event) => {
+  const { request } = event;
+  const url = new URL(request.url);
+  if (request.method !== "GET" || url.origin !== self.location.origin) return;
+  if (request.mode === "navigate" && url.pathname === "/field") {
+    event.respondWith(answer(request, pageFor(url)));
+  } else if (FILES.includes(url.pathname + url.search)) {
+    event.respondWith(answer(request, url.pathname + url.search));
+  }
+});
