@@ -12,7 +12,7 @@ from fastapi import APIRouter, Request, Response
 
 from cellvow.api.guard import BodyRule
 from cellvow.api.negotiation import HTML_UTF8, JSON, answer_body, choose_language
-from cellvow.api.passports import encode_answer, language_links, localised
+from cellvow.api.passports import encode_answer, language_links
 from cellvow.api.problems import WORKER_PAGE, Refusal, as_sentence
 from cellvow.api.rates import RateLimit
 from cellvow.core.ledger.rejection import Reason
@@ -134,14 +134,13 @@ class FieldPages:
 
     def _page(self, language: str) -> str:
         phone = FieldPhone(self.source.organisation, self.source.chain_id)
-        home = f"/?lang={language.replace('_', '-')}"
-        return render_field(phone, locale=language, home=home, languages=language_links(FIELD))
+        return render_field(phone, locale=language, home=f"/?lang={language}", languages=language_links(FIELD))
 
 
 def _addresses(name: str) -> tuple[str, ...]:
     """An address of the area in each language."""
     path = f"{FIELD}/{name}" if name else FIELD
-    return tuple(f"{path}?lang={language.replace('_', '-')}" for language in LOCALES)
+    return tuple(f"{path}?lang={language}" for language in LOCALES)
 
 
 @cache

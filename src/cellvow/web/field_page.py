@@ -1,4 +1,4 @@
-"""The page that a workshop's phone keeps and opens without network, the words of its scripts, and the worker that keeps it."""
+"""The page that a workshop's phone keeps and opens without network: its words, and the worker that keeps it."""
 
 import json
 from collections.abc import Sequence

@@ -17,15 +17,14 @@ async function dropOthers() {
 /** The page in the language that its address names, else in the first of the reader's that there is. */
 function pageFor(url) {
   const languages = PAGES.map((page) => new URL(page, url).searchParams.get("lang"));
-  const asked = url.searchParams.get("lang")?.replace("_", "-");
-  const wished = [asked, ...self.navigator.languages];
-  const found = wished.map((one) => languages.findIndex((known) => one && known.split("-")[0] === one.split("-")[0]));
-  return PAGES[Math.max(0, found.find((place) => place >= 0) ?? 0)];
+  const wished = [url.searchParams.get("lang"), ...self.navigator.languages].filter(Boolean);
+  const places = wished.map((one) => languages.findIndex((known) => known.slice(0, 2) === one.slice(0, 2)));
+  return PAGES[places.find((place) => place >= 0) ?? 0];
 }
 
 async function answer(request, kept) {
   const cache = await caches.open(CACHE);
-  return (await cache.match(kept)) ?? fetch(request);
+  return (await cache.match(kept, { ignoreVary: true })) ?? fetch(request);
 }
 
 self.addEventListener("install", (event) => event.waitUntil(keep()));
