@@ -164,7 +164,7 @@ class FieldIntake:
         """Why a statement leaves no trace; only who shows a sequence of his own key learns how far that has come."""
         is_own = refusal.reason in (Reason.SEQUENCE_USED, Reason.SEQUENCE_OUT_OF_WINDOW)
         top = self._top(upload.statement.envelope.kid) if is_own else None
-        return Answer("not_included", code=int(refusal.reason), rule=refusal.rule, top=top)
+        return Answer("not_included", code=int(refusal.reason), rule=str(refusal), top=top)
 
     def _top(self, kid: bytes) -> int | None:
         store = self._home.open_reader()

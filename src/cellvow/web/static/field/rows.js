@@ -17,13 +17,12 @@ export function writeMoment(ms, language) {
 }
 
 /** What became of a row, in sentences: ours in the reader's language, the ledger's rule as it has it. */
-function tellAnswer({ fate, was_known: wasKnown, height, time_ms: timeMs, code, rule }, { said, language }) {
+function tellAnswer({ fate, was_known: wasKnown, height, time_ms: timeMs, rule }, { said, language }) {
   const parameters = { height: height ?? "", moment: writeMoment(timeMs ?? 0, language) };
   const known = fate === "recorded" && wasKnown ? "known" : fate === "refused" ? "not_included" : fate;
   const told = [make("p", fill(said[`told_${known}`], parameters))];
   if (!rule) return told;
-  const line = make("p");
-  if (code) line.append(fill(said.rule, { code }), " ");
+  const line = make("p", `${said.rule} `);
   line.append(make("span", rule, { lang: "en" }));
   return [...told, line];
 }
