@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, get_args
 
 import msgspec
 import pytest
@@ -97,7 +97,9 @@ def javascript(tmp_path_factory: pytest.TempPathFactory) -> Iterator[JavaScript]
         yield process
 
 
-def composed(javascript: JavaScript, record: str, /, **changed: str) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
+def composed(
+    javascript: JavaScript, record: str, /, **changed: str
+) -> tuple[dict[str, Any], list[tuple[bytes, bytes]]]:
     """The message and the openings that the page makes of a form."""
     answer = javascript.call("composeWith", record, {**FORM, **changed}, SALT)
     openings = [(bytes.fromhex(salt["hex"]), bytes.fromhex(field["hex"])) for salt, field in answer["openings"]]
@@ -153,7 +155,7 @@ def test_a_commitment_is_the_vaults(javascript: JavaScript, salt: bytes, documen
     assert commit(salt, field) == javascript.call("commit", salt, field)
 
 
-@given(st.sampled_from(Purpose.__args__), PLACES, DAYS, SERIALS)
+@given(st.sampled_from(get_args(Purpose)), PLACES, DAYS, SERIALS)
 def test_an_installation_is_the_command_lines(
     javascript: JavaScript, into: str, place: str, day: str, serial: str
 ) -> None:
@@ -164,7 +166,7 @@ def test_an_installation_is_the_command_lines(
     agrees(javascript, composed(javascript, "install", unit=battery, into=into, place=place, on=day), expected)
 
 
-@given(st.sampled_from(RemovalCause.__args__), DAYS)
+@given(st.sampled_from(get_args(RemovalCause)), DAYS)
 def test_a_removal_is_the_command_lines(javascript: JavaScript, cause: str, day: str) -> None:
     """It commits to nothing."""
     made = composed(javascript, "remove", cause=cause, on=day)
@@ -173,7 +175,7 @@ def test_a_removal_is_the_command_lines(javascript: JavaScript, cause: str, day:
     agrees(javascript, made, UninstallBattery(battery=BATTERY, cause=cause, removed_on=day))  # type: ignore[arg-type]  # sampled
 
 
-@given(st.sampled_from(WorkKind.__args__), REFERENCES, TEXTS, st.lists(DAYS, min_size=1, max_size=2))
+@given(st.sampled_from(get_args(WorkKind)), REFERENCES, TEXTS, st.lists(DAYS, min_size=1, max_size=2))
 def test_work_is_the_command_lines(
     javascript: JavaScript, kind: str, reference: str, text: str, days: list[str]
 ) -> None:
@@ -192,7 +194,7 @@ def test_work_is_the_command_lines(
     agrees(javascript, composed(javascript, "work", **changed), expected)
 
 
-@given(st.sampled_from(IncidentKind.__args__), st.sampled_from(Severity.__args__), REFERENCES)
+@given(st.sampled_from(get_args(IncidentKind)), st.sampled_from(get_args(Severity)), REFERENCES)
 def test_an_incident_is_the_command_lines(javascript: JavaScript, kind: str, severity: str, reference: str) -> None:
     """Kind and severity in the open, the report committed to."""
     expected = ReportIncident(
@@ -246,7 +248,9 @@ def test_the_line_of_a_phone_is_read_by_the_command_line(javascript: JavaScript)
     assert javascript.call("fingerprint", derive_key_id(PUBLIC_KEY)) == code.fingerprint
 
 
-@given(SERIALS, st.integers(0, 10**13 - 1), st.sampled_from(["", "/", "https://p.example/", "https://p.example:1/a/b/"]))
+@given(
+    SERIALS, st.integers(0, 10**13 - 1), st.sampled_from(["", "/", "https://p.example/", "https://p.example:1/a/b/"])
+)
 def test_a_code_names_the_same_battery(javascript: JavaScript, serial: str, number: int, before: str) -> None:
     """Typed or as an address: the same identifier, or both refuse its check digit."""
     digits = f"{number:013d}"
@@ -286,7 +290,7 @@ def test_a_form_that_the_ledger_would_refuse_is_refused_before_it_is_signed(
 @pytest.mark.parametrize("place", ["", " ", "a" * 201, "a\u0007b", "\u200b"])
 def test_a_place_is_one_that_the_command_line_takes(javascript: JavaScript, place: str) -> None:
     """Empty, endless or unprintable: refused; at the bound it is taken."""
-    with pytest.raises(RefusedByJavaScript, match="^place: place$"):
+    with pytest.raises(RefusedByJavaScript, match=r"^place: place$"):
         composed(javascript, "install", place=place)
     assert composed(javascript, "install", place="\U0001f50b" * 200)
 

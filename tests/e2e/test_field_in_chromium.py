@@ -34,8 +34,9 @@ RULESET = 3
 FULL = """async () => {
   const { ROWS_MAX, openStore } = await import("/static/field/storage.js");
   const store = await openStore();
+  const { kid } = await store.identity();
   for (let i = 0; i < ROWS_MAX; i++) {
-    const sequence = await store.reserve();
+    const sequence = await store.reserve(kid);
     await store.add({ sequence, kind: "work", battery: "-", form: null, madeMs: 0, state: "recorded",
                       answer: { fate: "recorded" }, statement: null, openings: [] });
   }
@@ -326,6 +327,31 @@ def test_the_key_cannot_be_read_from_the_phone_and_a_number_is_never_used_twice(
         stored = page.evaluate(STORED)
     assert (stored["exported"], stored["extractable"]) == (False, False)
     assert stored["rows"] == [[1, "waiting"], [2, "waiting"], [3, "waiting"]]
+
+
+def test_a_key_that_has_ended_is_replaced_and_what_was_refused_is_signed_anew(browser: Browser, server: Server) -> None:
+    """Nothing typed is lost: the row is not taken, and comes back into the form under the new key."""
+    with phone_of(browser) as context:
+        enrol(server, context)
+        context.set_offline(True)
+        page, _ = open_field(context, server.address)
+        sign_work(page, "W-1", "Coolant changed")
+        with server.maker() as (session, workspace):
+            code = phones.parse_phone_code(page.input_value("#code"))
+            commands.revoke_key(session, workspace, code.kid, "rotation")
+        with server.running():
+            context.set_offline(False)
+            wait_for(page, "not_included")
+            page.click("#check")
+            page.wait_for_selector("#standing[data-state=ended]")
+            line, fingerprint = make_key(page), page.text_content("#fingerprint") or ""
+        admit(server, line, fingerprint)
+        with server.running():
+            page.click("text=Correct and sign anew")
+            assert "W-1" == page.input_value("#reference")
+            page.click("#form button")
+            wait_for(page, "not_included", "recorded")
+    assert server.record(work_key("maker", "W-1")) is not None
 
 
 def test_a_full_phone_signs_nothing_more_and_says_why(browser: Browser, server: Server) -> None:

@@ -22,8 +22,8 @@ def add_phone(keys: typer.Typer) -> None:
         examples=(
             f"cellvow key phone --fingerprint 8B1F-02C4-77DE-A05C-91E3 --workspace workshop {_EXAMPLE_LINE}",
             (
-                "cellvow key phone --fingerprint 8B1F-02C4-77DE-A05C-91E3 --valid-until 2027-12-31 --workspace workshop "
-                f"{_EXAMPLE_LINE}"
+                "cellvow key phone --fingerprint 8B1F-02C4-77DE-A05C-91E3 --valid-until 2027-12-31 "
+                f"--workspace workshop {_EXAMPLE_LINE}"
             ),
         ),
     )(admit)

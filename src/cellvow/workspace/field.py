@@ -95,7 +95,9 @@ class FieldIntake:
     def __init__(self, workspace: Workspace, home: NodeHome, intake: Intake, clock: Clock) -> None:
         """`intake` hands to the ledger's one writer; `clock` gives milliseconds."""
         self.organisation = workspace.organisation
-        self.chain_id = workspace.chain_id
+        store = home.open_reader()
+        self.chain_id = store.genesis().chain_id
+        store.close()
         self._workspace = workspace
         self._home = home
         self._intake = intake
@@ -120,7 +122,11 @@ class FieldIntake:
             await asyncio.to_thread(self._keep, upload)
             taken = await self._intake.submit(upload.statement.data)
         except NotIncludable as refusal:
-            return await asyncio.to_thread(self._refuse, upload, refusal)
+            # The same row may have come twice at once, and its twin was recorded in between.
+            twin = self._intake.find(upload.statement.envelope.digest, by_txid=False)
+            if twin is None:
+                return await asyncio.to_thread(self._refuse, upload, refusal)
+            return await asyncio.to_thread(self._tell, upload, twin, was_known=True)
         return await asyncio.to_thread(self._tell, upload, taken, was_known=False)
 
     def standing(self, kid: bytes) -> Standing:

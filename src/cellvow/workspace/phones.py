@@ -47,7 +47,9 @@ def parse_phone_code(text: str) -> PhoneCode:
     """The line of a phone whose key has signed for it; raises `Malformed`."""
     found = _CODE.match("".join(text.split()))
     if found is None:
-        raise Malformed("this is not the line of a phone: copy it whole from the page /field, it starts cellvow-phone-1")
+        raise Malformed(
+            "this is not the line of a phone: copy it whole from the page /field, it starts cellvow-phone-1"
+        )
     code = PhoneCode(*found.groups())
     signed = possession_bytes(code.chain_id, code.organisation, code.public_key)
     if not is_valid(bytes.fromhex(code.public_key), signed, bytes.fromhex(code.possession)):

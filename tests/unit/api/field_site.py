@@ -68,9 +68,7 @@ class Phone:
     def sign(self, message: Message, sequence: int | None = None, chain_id: str = CHAIN_ID) -> bytes:
         """A statement with the next sequence, or with this one."""
         self.sequence = self.sequence + 1 if sequence is None else sequence
-        protected = encode_protected(
-            derive_key_id(self.public_key), self.organisation, message.subject, SINGLE_CONTENT
-        )
+        protected = encode_protected(derive_key_id(self.public_key), self.organisation, message.subject, SINGLE_CONTENT)
         body: dict[str, Json] = {"message": parse_object(encode_message(message))}
         payload = encode_payload(chain_id, self.sequence, body)
         signature = self.key.sign(encode_cbor(["Signature1", protected, b"", payload])).signature

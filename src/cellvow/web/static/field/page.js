@@ -48,14 +48,26 @@ function isElsewhere() {
   return identity.chainId !== own.chainId || identity.organisation !== own.organisation;
 }
 
+async function renew() {
+  try {
+    identity = await makeIdentity(store, own, identity);
+  } catch (error) {
+    find("standing").textContent = words.said[error instanceof QueueFull ? `full_${error.message}` : "not_kept"];
+    return;
+  }
+  await navigator.storage?.persist?.();
+  showIdentity();
+  await checkStanding();
+}
+
 function say(state) {
   const parameters = { organisation: identity?.organisation ?? "", ledger: identity?.chainId ?? "" };
   find("standing").textContent = fill(words.said[`state_${state}`], parameters);
   find("standing").dataset.state = state;
+  find("make").hidden = !["none", "ended", "elsewhere"].includes(state);
 }
 
 function showIdentity() {
-  find("make").hidden = Boolean(identity);
   find("admit").hidden = !identity;
   find("check").hidden = !identity;
   find("new").hidden = !identity || isElsewhere();
@@ -129,7 +141,7 @@ async function sign(event) {
     for (const name of FIELDS) find(name).removeAttribute("aria-invalid");
     find("wrong").hidden = true;
     emptyForm();
-    find("signed").textContent = fill(words.said.signed, { kind: words.said[`kind_${kind}`], unit: row.battery });
+    find("signed").textContent = fill(words.said.signed, { kind: words.said[`kind.${kind}`], unit: row.battery });
   } catch (error) {
     explain(error);
     return;
@@ -184,8 +196,8 @@ async function showRows() {
   find("count").textContent = waiting > 0 ? counted : rows.length > 0 ? said.all_answered : said.queue_empty;
   const acts = {
     anew: fillAnew,
-    discard: async ({ sequence }) => {
-      await store.discard(sequence);
+    discard: async (row) => {
+      await store.discard(row.place);
       await showRows();
       find("count").focus();
     },
@@ -196,11 +208,11 @@ async function showRows() {
 async function send() {
   const line = find("sent");
   const rows = await store.rows();
-  if (!identity || !rows.some(({ state }) => state === "waiting")) return;
+  if (!identity || isElsewhere() || !rows.some(({ state }) => state === "waiting")) return;
   line.textContent = words.said.sending;
   find("send").disabled = true;
   try {
-    const ended = await sendAll(store);
+    const ended = await sendAll(store, identity);
     line.textContent = ended === "sent" ? "" : words.said[ended];
   } finally {
     find("send").disabled = false;
@@ -211,12 +223,7 @@ async function send() {
 // --- The beginning --------------------------------------------------------------------------------------------------
 
 function listen() {
-  find("make").addEventListener("click", async () => {
-    identity = await makeIdentity(store, own);
-    await navigator.storage?.persist?.();
-    showIdentity();
-    await checkStanding();
-  });
+  find("make").addEventListener("click", renew);
   find("check").addEventListener("click", async () => {
     await checkStanding();
     await send();

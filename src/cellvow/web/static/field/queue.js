@@ -33,24 +33,19 @@ export async function findObstacle() {
   }
 }
 
-/** The key of this phone, made now where there is none; it can be used here and never read. */
-export async function makeIdentity(store, { chainId, organisation }) {
+/** A key for this phone, in the place of the one `before` it, if any; it can be used here and never read. */
+export async function makeIdentity(store, { chainId, organisation }, before) {
   const { privateKey, publicKey } = await crypto.subtle.generateKey(ALGORITHM, false, ["sign", "verify"]);
   const exported = new Uint8Array(await crypto.subtle.exportKey("raw", publicKey));
   const possession = await sign(privateKey, possessionBytes(chainId, organisation, exported));
-  return store.keepIdentity({
-    chainId,
-    organisation,
-    privateKey,
-    kid: deriveKeyId(exported),
-    code: admissionCode(chainId, organisation, exported, possession),
-  });
+  const code = admissionCode(chainId, organisation, exported, possession);
+  return store.keepIdentity({ chainId, organisation, privateKey, kid: deriveKeyId(exported), code }, before);
 }
 
 /** Signs what a form says and keeps it; throws `Unfit` before a number is used, `QueueFull` before anything is signed. */
 export async function record(store, identity, kind, form) {
   const { message, openings } = compose(kind, form, drawSalt);
-  const sequence = await store.reserve();
+  const sequence = await store.reserve(identity.kid);
   const prepared = prepare(identity, sequence, message);
   const statement = seal(prepared, await sign(identity.privateKey, prepared.signedBytes));
   const { battery } = message;
@@ -76,13 +71,8 @@ async function post(row) {
   return null;
 }
 
-async function settle(store, row, answer) {
-  if (answer.top) await store.raise(answer.top);
-  await store.settle(row.sequence, answer);
-}
-
 /** One row after the other; ends at the first that gets no answer. Resolves to a word of the page. */
-async function sendRows(store) {
+async function sendRows(store, { kid }) {
   for (const row of await store.rows()) {
     if (row.state !== "waiting") continue;
     let answer;
@@ -93,14 +83,15 @@ async function sendRows(store) {
     }
     if (answer === null || typeof answer.fate !== "string") return "busy";
     if (answer.fate === "not_included" && answer.code === NOT_ADMITTED) return "not_admitted";
-    await settle(store, row, answer);
+    if (answer.top) await store.raise(kid, answer.top);
+    await store.settle(row.place, answer);
   }
   return "sent";
 }
 
 /** Sends what waits, in one page at a time. */
-export function sendAll(store) {
-  return navigator.locks.request(TURN, () => sendRows(store));
+export function sendAll(store, identity) {
+  return navigator.locks.request(TURN, () => sendRows(store, identity));
 }
 
 /** Whether the organisation has admitted this phone: a word of the page. */

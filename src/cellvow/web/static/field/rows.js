@@ -53,8 +53,8 @@ function button(text, attributes, act) {
  */
 export function showRow(row, words, { discard, anew }) {
   const { said, language } = words;
-  const entry = make("li", "", { "data-state": row.state, "data-sequence": row.sequence });
-  const title = `${said[`kind_${row.kind}`]}: ${row.battery}`;
+  const entry = make("li", "", { "data-state": row.state, "data-place": row.place });
+  const title = `${said[`kind.${row.kind}`]}: ${row.battery}`;
   const state = make("span", said[`state_${row.state}`], { class: row.state === "recorded" ? "state good" : "state" });
   const made = fill(said.made, { moment: writeMoment(row.madeMs, language) });
   entry.append(make("strong", title), " ", state, make("span", made, { class: "by" }));
