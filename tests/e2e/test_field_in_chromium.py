@@ -2,34 +2,39 @@
 
 from __future__ import annotations
 
-import socket
-from contextlib import ExitStack, contextmanager
-from threading import Thread
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import pytest
-import uvicorn
+from playwright.sync_api import expect
 
-from cellvow.cli.site import Served, Wanted, build_site
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.use import InstallationRecord, WorkRecord, installation_key, work_key
-from cellvow.node.home import NodeHome
 from cellvow.workspace import commands, phones, service
-from cellvow.workspace.clock import now_ms
-from cellvow.workspace.passports import PassportReader
-from cellvow.workspace.workspace import Workspace
-from tests.e2e.chromium import PHONE, Scheme, launched, sideways, violations, visit_by_keyboard
+from tests.e2e.chromium import Scheme, launched, sideways, violations, visit_by_keyboard
+from tests.e2e.field_phone import (
+    DAY,
+    Server,
+    admit,
+    enrol,
+    make_key,
+    open_field,
+    phone_of,
+    renew,
+    sign_install,
+    sign_work,
+    states,
+    wait_for,
+)
 from tests.unit.desk_world import BATTERY, DeskWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Callable, Iterator
     from pathlib import Path
 
-    from playwright.sync_api import Browser, BrowserContext, Page
+    from playwright.sync_api import Browser, Route
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
 
-DAY = "2026-06-30"
 RULESET = 3
 FULL = """async () => {
   const { ROWS_MAX, openStore } = await import("/static/field/storage.js");
@@ -41,6 +46,12 @@ FULL = """async () => {
                       answer: { fate: "recorded" }, statement: null, openings: [] });
   }
 }"""
+WALLS = [
+    (200, "text/html", "<p>Welcome, please pay</p>"),
+    (200, "application/json", '{"ok": true}'),
+    (400, "text/html", "<p>No</p>"),
+    (413, "application/json", "{}"),
+]
 INLINE = """() => {
   try {
     const script = document.createElement("script");
@@ -48,6 +59,12 @@ INLINE = """() => {
     document.body.append(script);
   } catch {}
   return globalThis.ran ?? false;
+}"""
+NEVER = """() => {
+  SubtleCrypto.prototype.sign = () => {
+    document.body.dataset.asked = "yes";
+    return new Promise(() => {});
+  };
 }"""
 STORED = """async () => {
   const { openStore } = await import("/static/field/storage.js");
@@ -57,66 +74,6 @@ STORED = """async () => {
   const exported = await crypto.subtle.exportKey("pkcs8", privateKey).then(() => true, () => false);
   return { exported, extractable: privateKey.extractable, rows: rows.map(({ sequence, state }) => [sequence, state]) };
 }"""
-
-
-class Server:
-    """The maker's own site on loopback, which can go away and come back at the same address."""
-
-    def __init__(self, folder: Path) -> None:
-        self.folder = folder
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
-
-    @property
-    def address(self) -> str:
-        """Where it is when it is there."""
-        return f"http://127.0.0.1:{self.port}"
-
-    @contextmanager
-    def running(self) -> Iterator[str]:
-        """The site as `cellvow serve` builds it, for the length of the block."""
-        with ExitStack() as closing:
-            workspace = Workspace(self.folder / "maker")
-            closing.callback(workspace.close)
-            home = workspace.home()
-            app = build_site(Served(PassportReader(home, workspace), workspace, ""), Wanted(None), closing)
-            listener = socket.create_server(("127.0.0.1", self.port))
-            config = uvicorn.Config(app, log_level="critical", access_log=False, lifespan="off")
-            server = uvicorn.Server(config)
-            thread = Thread(target=server.run, kwargs={"sockets": [listener]})
-            thread.start()
-            try:
-                yield self.address
-            finally:
-                server.should_exit = True
-                thread.join()
-                listener.close()
-
-    @contextmanager
-    def maker(self) -> Iterator[tuple[Any, Workspace]]:
-        """The maker at his own machine, with a turn at the ledger."""
-        workspace = Workspace(self.folder / "maker")
-        try:
-            with workspace.home().open_session(now_ms) as session:
-                yield session, workspace
-        finally:
-            workspace.close()
-
-    def statements(self) -> int:
-        """How many the ledger holds."""
-        store = NodeHome(self.folder / "node").open_reader()
-        try:
-            return len(store.statements(0, store.head().log.size))
-        finally:
-            store.close()
-
-    def record(self, key: str) -> bytes | None:
-        """A record of the ledger."""
-        store = NodeHome(self.folder / "node").open_reader()
-        try:
-            return store.get(key)
-        finally:
-            store.close()
 
 
 @pytest.fixture(scope="module")
@@ -133,82 +90,13 @@ def server(tmp_path: Path) -> Server:
     return Server(tmp_path)
 
 
-@contextmanager
-def phone_of(browser: Browser, scheme: Scheme = "light") -> Iterator[BrowserContext]:
-    """A phone of its own: what it stores is its own."""
-    context = browser.new_context(viewport={"width": PHONE, "height": 844}, color_scheme=scheme, locale="en-GB")
-    yield context
-    context.close()
+def answering(status: int, kind: str, body: str) -> Callable[[Route], None]:
+    """Something before the server that answers in its place."""
 
+    def answer(route: Route) -> None:
+        route.fulfill(status=status, content_type=kind, body=body)
 
-def open_field(context: BrowserContext, site: str, query: str = "") -> tuple[Page, list[str]]:
-    """The page, once it is kept on the phone; and what it complained of."""
-    page = context.new_page()
-    trouble: list[str] = []
-    page.on("pageerror", lambda error: trouble.append(str(error)))
-    page.on("console", lambda message: None if "ERR_" in message.text else trouble.append(message.text))
-    page.goto(f"{site}/field{query}")
-    page.wait_for_selector("#kept[data-ready=yes]")
-    return page, trouble
-
-
-def make_key(page: Page) -> str:
-    """Make the phone's key; the line with which it asks to be admitted."""
-    page.click("#make")
-    page.wait_for_selector("#standing[data-state=unknown]")
-    return page.input_value("#code")
-
-
-def admit(server: Server, line: str, fingerprint: str) -> None:
-    """What `cellvow key phone` does, at the maker's machine."""
-    code = phones.parse_phone_code(line)
-    with server.maker() as (session, workspace):
-        phones.require_phone(code, workspace, fingerprint)
-        phones.admit_phone(session, workspace, code)
-
-
-def enrol(server: Server, context: BrowserContext) -> None:
-    """Open the page once with network, make the key, have it admitted."""
-    with server.running() as site:
-        page, _ = open_field(context, site)
-        line, fingerprint = make_key(page), page.text_content("#fingerprint") or ""
-        page.close()
-    admit(server, line, fingerprint)
-
-
-def sign_work(page: Page, reference: str, text: str = "Coolant changed") -> None:
-    """Record work in the form."""
-    page.select_option("#kind", "work")
-    page.fill("#unit", BATTERY)
-    page.fill("#text", text)
-    page.fill("#reference", reference)
-    page.fill("#on", DAY)
-    page.click("#form button")
-    page.wait_for_selector("#signed:not(:empty)")
-
-
-def sign_install(page: Page, place: str) -> None:
-    """Record in the form that the battery was built in."""
-    page.select_option("#kind", "install")
-    page.fill("#unit", f"https://passports.example/{BATTERY}?x=1")
-    page.fill("#place", place)
-    page.fill("#on", DAY)
-    page.click("#form button")
-    page.wait_for_selector("#signed:not(:empty)")
-
-
-def states(page: Page) -> list[str]:
-    """How the rows stand, oldest first."""
-    shown: list[str] = page.evaluate("[...document.querySelectorAll('#rows > li')].map(e => e.dataset.state).reverse()")
-    return shown
-
-
-def wait_for(page: Page, *expected: str) -> None:
-    """Until the rows stand so."""
-    for place, state in enumerate(reversed(expected), start=1):
-        page.wait_for_selector(f"#rows > li:nth-child({place})[data-state={state}]")
-    page.wait_for_selector(f"#rows > li:nth-child({len(expected) + 1})", state="detached")
-    assert list(expected) == states(page)
+    return answer
 
 
 def test_a_phone_signs_without_network_and_sends_once(browser: Browser, server: Server) -> None:
@@ -352,6 +240,83 @@ def test_a_key_that_has_ended_is_replaced_and_what_was_refused_is_signed_anew(br
             page.click("#form button")
             wait_for(page, "not_included", "recorded")
     assert server.record(work_key("maker", "W-1")) is not None
+
+
+def test_another_site_at_the_same_address_neither_gets_nor_ends_what_waits(browser: Browser, server: Server) -> None:
+    """Its page replaces the one that was kept; the row still waits, and no key takes the place of the one it needs."""
+    with phone_of(browser) as context:
+        enrol(server, context)
+        context.set_offline(True)
+        page, _ = open_field(context, server.address)
+        sign_work(page, "W-1")
+        with server.running("buyer") as site:
+            context.set_offline(False)
+            page.wait_for_selector("#sent:has-text('another organisation or ledger')")
+            assert ["waiting"] == states(page)
+            renew(page, site, "buyer")
+            assert "elsewhere" == page.get_attribute("#standing", "data-state")
+            page.click("#make")
+            page.wait_for_selector("#standing:has-text('still wait')")
+            assert ["waiting"] == states(page)
+        with server.running() as site:
+            renew(page, site, "maker")
+            wait_for(page, "recorded")
+
+
+def test_a_wall_before_the_network_is_no_answer(browser: Browser, server: Server) -> None:
+    """Threat: a guest network answers everything with its own page: the row waits on, whatever that says."""
+    with phone_of(browser) as context:
+        enrol(server, context)
+        with server.running() as site:
+            page, _ = open_field(context, site)
+            for wall in WALLS:
+                context.route("**/field/statements", answering(*wall))
+                if states(page) == []:
+                    sign_work(page, "W-1")
+                else:
+                    page.click("#send")
+                page.wait_for_selector("#sent:has-text('wait here')")
+                assert ["waiting"] == states(page)
+                context.unroute("**/field/statements")
+            page.click("#send")
+            wait_for(page, "recorded")
+
+
+def test_a_page_killed_while_it_signs_loses_a_number_and_uses_none_twice(browser: Browser, server: Server) -> None:
+    """The number is on disk before the key is asked: the next page goes on above it."""
+    with phone_of(browser) as context:
+        enrol(server, context)
+        context.set_offline(True)
+        page, _ = open_field(context, server.address)
+        page.evaluate(NEVER)
+        page.fill("#unit", BATTERY)
+        page.fill("#text", "Coolant changed")
+        page.click("#form button")
+        page.wait_for_selector("body[data-asked]")
+        page.close()
+        page, _ = open_field(context, server.address)
+        sign_work(page, "W-2")
+        stored = page.evaluate(STORED)
+    assert stored["rows"] == [[2, "waiting"]]
+
+
+def test_a_photographed_code_fills_the_form(browser: Browser, server: Server) -> None:
+    """Where the browser reads codes; a picture without one is said in words."""
+    reader = """globalThis.BarcodeDetector = class {
+      static async getSupportedFormats() { return ["qr_code"]; }
+      async detect(image) { return image.width > 4 ? [{ rawValue: "no code" }, { rawValue: globalThis.code }] : []; }
+    }"""
+    with phone_of(browser) as context:
+        enrol(server, context)
+        context.add_init_script(f"{reader}; globalThis.code = 'https://passports.example/{BATTERY}'")
+        context.set_offline(True)
+        page, _ = open_field(context, server.address)
+        picture = page.locator("#field").screenshot()
+        page.set_input_files("#scan", {"name": "code.png", "mimeType": "image/png", "buffer": picture})
+        expect(page.locator("#unit")).to_have_value(BATTERY)
+        page.evaluate("globalThis.code = 'https://passports.example/menu'")
+        page.set_input_files("#scan", {"name": "menu.png", "mimeType": "image/png", "buffer": picture})
+        page.wait_for_selector("#wrong:has-text('No code was found')")
 
 
 def test_a_full_phone_signs_nothing_more_and_says_why(browser: Browser, server: Server) -> None:

@@ -37,7 +37,6 @@ _KID = re.compile(r"[0-9a-f]{32}\Z")
 _UNAUTHENTIC = tuple(
     int(one)
     for one in (
-        Reason.WRONG_CHAIN,
         Reason.UNKNOWN_KEY,
         Reason.FOREIGN_KEY,
         Reason.KEY_NOT_IN_FORCE,
@@ -128,7 +127,7 @@ class FieldPages:
             raise Refusal(Problem.BAD_REQUEST, detail=as_sentence(str(error))) from error
         except LedgerStopped as error:
             raise Refusal(Problem.UNKNOWN) from error
-        if answer.code in _UNAUTHENTIC:
+        if answer.fate == "elsewhere" or answer.code in _UNAUTHENTIC:
             self.refusals.count(request)
         return _present(answer)
 

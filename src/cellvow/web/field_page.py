@@ -21,6 +21,7 @@ SAID = (
     "field.busy",
     "field.copied",
     "field.discard",
+    "field.elsewhere",
     "field.failed",
     "field.full_rows",
     "field.full_span",

@@ -45,7 +45,7 @@ STEPS_MAX = 20
 LAST_STEPS = 3
 """Where nothing was recorded since the row was made: how much of what stood before is told."""
 
-Fate = Literal["recorded", "rejected", "not_included", "contested", "held"]
+Fate = Literal["recorded", "rejected", "not_included", "contested", "held", "elsewhere"]
 Standing = Literal["unknown", "in_force", "ended"]
 
 
@@ -73,6 +73,7 @@ class Step:
 class Answer:
     """What became of a row; `was_known` where the ledger held it already, from a turn whose answer was lost.
 
+    `elsewhere` was signed for another organisation or ledger: it is not for this site to say what becomes of it.
     A refusal comes with its `code` and `rule`, a conflict also with the steps `since` the row was made, or with the
     `last` ones where nothing was recorded since. `top` is the highest sequence the ledger has seen of the key.
     """
@@ -109,12 +110,9 @@ class FieldIntake:
         Raises `OperationalError` where its fate is unknown: the phone sends it again.
         """
         upload = parse_upload(data)
-        organisation = upload.statement.envelope.organisation
-        if organisation != self.organisation:
-            raise Malformed(
-                f"the row was signed for {organisation[:32]!r}, and this is {self.organisation}: nothing was recorded. "
-                "Open the page of the organisation that admitted the phone"
-            )
+        envelope = upload.statement.envelope
+        if (envelope.organisation, envelope.chain_id) != (self.organisation, self.chain_id):
+            return Answer("elsewhere")
         try:
             taken = self._intake.examine(upload.statement.data)
             if taken is not None:

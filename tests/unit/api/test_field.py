@@ -151,10 +151,12 @@ def test_a_row_of_another_organisation_is_refused(site: FieldSite, world: Decidi
         theirs.admit(stranger)
     before = count_statements(world)
     message, opening = work("W-1")
-    answer = site.post(encode_row(stranger.sign(message), opening))
+    told = site.send(encode_row(stranger.sign(message), opening))
+    for _ in range(REFUSALS - 1):
+        site.send(encode_row(stranger.sign(message), opening))
 
-    assert answer.status_code == 400
-    assert "'workshop', and this is maker" in answer.json()["detail"]
+    assert (told["fate"], told["digest"]) == ("elsewhere", None)
+    assert site.post(b"").status_code == 429
     assert count_statements(world) == before
     assert site.opened(message.report) is None
 
@@ -181,6 +183,14 @@ def test_a_phone_that_nobody_admitted_leaves_no_trace(site: FieldSite, world: De
     assert (told["fate"], told["code"]) == ("not_included", int(Reason.UNKNOWN_KEY))
     assert (count_statements(world), site.opened(message.report)) == (before, None)
     assert site.client.get(f"/field/standing/{stranger.code.kid}").json() == {"state": "unknown"}
+
+
+def test_a_row_of_another_ledger_is_for_that_one(site: FieldSite, phone: Phone) -> None:
+    """It is not refused for good: the phone keeps it and sends it where it belongs."""
+    message, opening = work("W-1")
+
+    assert site.send(encode_row(phone.sign(message, chain_id="other.example"), opening))["fate"] == "elsewhere"
+    assert site.opened(message.report) is None
 
 
 def test_a_changed_statement_is_not_taken(site: FieldSite, phone: Phone) -> None:

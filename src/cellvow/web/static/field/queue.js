@@ -82,6 +82,7 @@ async function sendRows(store, { kid }) {
       return "unreachable";
     }
     if (answer === null || typeof answer.fate !== "string") return "busy";
+    if (answer.fate === "elsewhere") return "elsewhere";
     if (answer.fate === "not_included" && answer.code === NOT_ADMITTED) return "not_admitted";
     if (answer.top) await store.raise(kid, answer.top);
     await store.settle(row.place, answer);

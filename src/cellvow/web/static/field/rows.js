@@ -57,7 +57,8 @@ export function showRow(row, words, { discard, anew }) {
   const title = `${said[`kind.${row.kind}`]}: ${row.battery}`;
   const state = make("span", said[`state_${row.state}`], { class: row.state === "recorded" ? "state good" : "state" });
   const made = fill(said.made, { moment: writeMoment(row.madeMs, language) });
-  entry.append(make("strong", title), " ", state, make("span", made, { class: "by" }));
+  const named = row.state === "waiting" ? make("strong", title) : make("a", title, { href: `/${row.battery}` });
+  entry.append(named, " ", state, make("span", made, { class: "by" }));
   if (row.state === "waiting") return entry;
   entry.append(...tellAnswer(row.answer, words), ...tellMeanwhile(row.answer, words));
   const line = make("p", "", { class: "acts" });
