@@ -107,14 +107,15 @@ def open_field(context: BrowserContext, site: str, query: str = "") -> tuple[Pag
     return page, trouble
 
 
-def renew(page: Page, site: str, who: str) -> None:
-    """Open the page until what is kept of it is this member's: a phone shows it from the second time on."""
+def renew(page: Page, site: str, who: str) -> Page:
+    """Close the page and open it until it is this member's: a newer one takes over once no older one is open."""
     page.evaluate("navigator.serviceWorker.getRegistration('/field').then(one => one.update()).then(() => 0)")
     for _ in range(LOADS_MAX):
-        page.goto(f"{site}/field")
-        page.wait_for_selector("#kept[data-ready=yes]")
+        context = page.context
+        page.close()
+        page, _ = open_field(context, site)
         if page.inner_text(".kind") == who:
-            return
+            return page
     raise AssertionError(f"the page of {who} does not replace the one that was kept")
 
 

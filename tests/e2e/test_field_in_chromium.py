@@ -253,13 +253,13 @@ def test_another_site_at_the_same_address_neither_gets_nor_ends_what_waits(brows
             context.set_offline(False)
             page.wait_for_selector("#sent:has-text('another organisation or ledger')")
             assert ["waiting"] == states(page)
-            renew(page, site, "buyer")
+            page = renew(page, site, "buyer")
             assert "elsewhere" == page.get_attribute("#standing", "data-state")
             page.click("#make")
             page.wait_for_selector("#standing:has-text('still wait')")
             assert ["waiting"] == states(page)
         with server.running() as site:
-            renew(page, site, "maker")
+            page = renew(page, site, "maker")
             wait_for(page, "recorded")
 
 
@@ -271,11 +271,13 @@ def test_a_wall_before_the_network_is_no_answer(browser: Browser, server: Server
             page, _ = open_field(context, site)
             for wall in WALLS:
                 context.route("**/field/statements", answering(*wall))
-                if states(page) == []:
-                    sign_work(page, "W-1")
-                else:
-                    page.click("#send")
-                page.wait_for_selector("#sent:has-text('wait here')")
+                with page.expect_response("**/field/statements"):
+                    if states(page) == []:
+                        sign_work(page, "W-1")
+                    else:
+                        page.click("#send")
+                page.wait_for_selector("#send:not([disabled])")
+                assert "wait here" in page.inner_text("#sent")
                 assert ["waiting"] == states(page)
                 context.unroute("**/field/statements")
             page.click("#send")
@@ -379,3 +381,13 @@ def test_the_page_opens_without_network_in_the_readers_language(browser: Browser
         assert not page.evaluate(INLINE)
         assert "Celular da oficina" == page.inner_text("h1")
         assert "Criar a chave" in page.inner_text("#make")
+
+
+def test_a_page_that_came_half_says_so(browser: Browser, server: Server) -> None:
+    """The connection broke before its words were there: a sentence with what to do, and no empty form."""
+    with phone_of(browser) as context, server.running() as site:
+        context.route("**/field/words*", lambda route: route.abort())
+        page = context.new_page()
+        page.goto(f"{site}/field")
+        page.wait_for_selector("#obstacle:has-text('load it again')")
+        assert page.locator("#field").is_hidden()

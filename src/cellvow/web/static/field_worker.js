@@ -5,13 +5,12 @@ const PREFIX = "cellvow-field-";
 async function keep() {
   const cache = await caches.open(CACHE);
   await cache.addAll(FILES.map((address) => new Request(address, { cache: "reload", credentials: "omit" })));
-  await self.skipWaiting();
 }
 
+/** Runs once no page of the version before is open: none is ever made of two versions. */
 async function dropOthers() {
   const names = await caches.keys();
   await Promise.all(names.filter((name) => name.startsWith(PREFIX) && name !== CACHE).map((name) => caches.delete(name)));
-  await self.clients.claim();
 }
 
 /** The page in the language that its address names, else in the first of the reader's that there is. */

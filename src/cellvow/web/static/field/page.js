@@ -251,7 +251,13 @@ function refuse(obstacle) {
 }
 
 async function begin() {
-  words = await fetchWords();
+  try {
+    words = await fetchWords();
+  } catch {
+    find("obstacle").textContent = find("obstacle").dataset.failed;
+    find("obstacle").hidden = false;
+    return undefined;
+  }
   const obstacle = await findObstacle();
   if (obstacle) return refuse(`obstacle_${obstacle}`);
   try {
@@ -266,7 +272,7 @@ async function begin() {
   find("unit").value = new URLSearchParams(location.search).get("unit") ?? "";
   showIdentity();
   await showRows();
-  await Promise.all([keepPage().catch(() => {}), offerScan(), checkStanding().then(send)]);
+  return Promise.all([keepPage().catch(() => {}), offerScan(), checkStanding().then(send)]);
 }
 
-await begin();
+begin();
