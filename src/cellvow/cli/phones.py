@@ -11,7 +11,7 @@ from cellvow.cli.options import WorkspaceOptions, opened_workspace
 from cellvow.cli.parsing import parse_last_moment
 from cellvow.cli.writing import perform
 
-_EXAMPLE_LINE = "cellvow-phone-1:service.example:workshop:3b6a...:9f00..."
+_EXAMPLE_LINE = "cellvow-phone-1:packs:workshop:3b6a...:9f00..."
 
 
 def add_phone(keys: typer.Typer) -> None:
