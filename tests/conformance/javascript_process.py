@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import subprocess
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Self
 
@@ -11,11 +12,11 @@ Answer = Any  # bytes, or what JSON may hold
 
 FOLDER = Path(__file__).resolve().parents[2] / "src/cellvow/verify/javascript"
 VERIFIER = FOLDER / "verify.js"
+MODULES = ("verify.js", "formats.js", "structures.js", "merkle.js", "consensus.js")
 
 _DRIVER = """
 import { createInterface } from "node:readline";
-const folder = process.argv[1];
-const modules = ["verify.js", "formats.js", "structures.js", "merkle.js", "consensus.js"];
+const [, folder, ...modules] = process.argv;
 const called = Object.assign({}, ...(await Promise.all(modules.map((name) => import(folder + name)))));
 called.judgeNote = (note, trust) => called.verifyNote(called.parseNote(note), called.parseTrust(trust));
 called.judgeConsensus = (proof, header) => called.verifyConsensus(proof, called.parseGenesis(header));
@@ -27,6 +28,7 @@ called.judgeCommit = (header, commit, chain, keys) => {
   }));
   return { hash: called.hashHeader(read), ...called.verifyCommit(read, called.parseCommit(commit), chain, given) };
 };
+called.composeWith = (kind, form, salt) => called.compose(kind, form, () => salt);
 const reading = (key, value) =>
   value?.hex === undefined ? (value?.whole === undefined ? value : BigInt(value.whole))
   : Uint8Array.from(Buffer.from(value.hex, "hex"));
@@ -45,7 +47,8 @@ for await (const line of createInterface({ input: process.stdin })) {
   try {
     answer = { value: writing(await called[name](...given)) };
   } catch (error) {
-    answer = error instanceof called.Refused ? { refused: error.message } : { thrown: String(error) };
+    const refuses = [called.Refused, called.Unfit, called.Unwritable].some((one) => one && error instanceof one);
+    answer = refuses ? { refused: error.message } : { thrown: String(error) };
   }
   process.stdout.write(JSON.stringify(answer) + "\\n");
 }
@@ -61,14 +64,16 @@ def _writing(value: object) -> object:
         return {"hex": value.hex()}
     if isinstance(value, list):
         return [_writing(each) for each in value]
+    if isinstance(value, dict):
+        return {name: _writing(each) for name, each in value.items()}
     return value
 
 
 class JavaScript:
     """Calls exported functions by name: bytes go and come as bytes, BigInt as `{"whole": "1"}`."""
 
-    def __init__(self, node: str) -> None:
-        command = [node, "--input-type=module", "-e", _DRIVER, f"{FOLDER.as_uri()}/"]
+    def __init__(self, node: str, folder: Path = FOLDER, modules: Sequence[str] = MODULES) -> None:
+        command = [node, "--input-type=module", "-e", _DRIVER, f"{folder.as_uri()}/", *modules]
         self._process = subprocess.Popen(
             command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True, encoding="utf-8"
         )

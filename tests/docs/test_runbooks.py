@@ -14,6 +14,8 @@ if TYPE_CHECKING:
 
 OF_A_LIFE = "second-life.md"
 """About units and no network: it needs no engine, and is executed here."""
+OF_A_WORKSHOP = "work-without-network.md"
+"""Likewise."""
 PAGES = sorted(path.name for path in HOW_TO.glob("*.md"))
 
 
@@ -27,7 +29,7 @@ def page(folder: Path, *lines: str) -> Path:
 def test_every_runbook_is_executed_in_the_order_of_the_list() -> None:
     """A page that is not in the list, or not executed, could say anything."""
     listed = (HOW_TO / "README.md").read_text(encoding="utf-8")
-    alone = (BY_ITSELF, OF_A_LIFE, ON_ONE_WRITER)
+    alone = (BY_ITSELF, OF_A_LIFE, ON_ONE_WRITER, OF_A_WORKSHOP)
     places = [listed.index(f"({name})") for name in (*ON_ONE_NETWORK[1:], *alone)]
 
     assert sorted((*ON_ONE_NETWORK, *alone)) == PAGES
@@ -49,6 +51,13 @@ def test_a_second_life_and_its_end_are_lived_as_the_page_says(tmp_path: Path) ->
     """From a pack to a storage unit in another company, to a passport that ceased and a number that is seen again."""
     with Terminal(tmp_path) as terminal:
         terminal.follow(HOW_TO / OF_A_LIFE)
+
+
+@pytest.mark.slow
+def test_a_workshop_works_without_network_as_the_page_says(tmp_path: Path) -> None:
+    """What is signed out of reach is sent once."""
+    with Terminal(tmp_path) as terminal:
+        terminal.follow(HOW_TO / OF_A_WORKSHOP)
 
 
 def test_a_step_is_a_command_with_what_it_answers() -> None:

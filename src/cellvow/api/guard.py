@@ -9,7 +9,7 @@ from starlette.datastructures import MutableHeaders
 from starlette.requests import Request
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from cellvow.api.problems import READING, SECURITY_HEADERS, Refusal, present_refusal
+from cellvow.api.problems import READING, Refusal, present_refusal, security_headers
 from cellvow.web import Problem
 
 ADDRESS_BYTES_MAX = 1_024
@@ -56,7 +56,7 @@ class Guard:
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 headers = MutableHeaders(scope=message)
-                for name, value in SECURITY_HEADERS.items():
+                for name, value in security_headers(scope["path"]).items():
                     headers[name] = value
             await send(message)
 

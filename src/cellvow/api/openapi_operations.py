@@ -250,6 +250,7 @@ UNDESCRIBED = {
 
 UNDESCRIBED_AREAS = {
     "/desk": "forms of the owner's session, each with a token of its own; programs sign and send statements",
+    "/field": "the page that a workshop's phone keeps, and where it sends its rows; programs send statements",
     "/tour": "a story told in pages; what it shows comes from the passport",
     "/about": "an explanation in words",
     "/glossary": "an explanation in words",

@@ -29,6 +29,8 @@ SECURITY_HEADERS = {
     "X-Frame-Options": "DENY",
 }
 """Every answer carries them: no foreign content, no frame, no trace of an address that holds a key."""
+WORKER_PAGE = "/field"
+"""The one page that starts a worker, so that a phone opens it without network."""
 _CLOSING = (Problem.BODY, Problem.HEADERS, Problem.TOO_LONG, Problem.TOO_LARGE, Problem.SLOW)
 """Problems after which the rest of what the client sends is not read."""
 _RETRY_AFTER = {
@@ -37,6 +39,13 @@ _RETRY_AFTER = {
     Problem.UNAVAILABLE: RETRY_AFTER_S,
     Problem.UNKNOWN: RETRY_AFTER_S,
 }
+
+
+def security_headers(path: str) -> dict[str, str]:
+    """The headers of an answer to a request for this path."""
+    if path != WORKER_PAGE:
+        return SECURITY_HEADERS
+    return {**SECURITY_HEADERS, "Content-Security-Policy": site_policy(worker=True)}
 
 
 class Refusal(Exception):

@@ -12,6 +12,7 @@ from cellvow.cli.command import command, make_app
 from cellvow.cli.failures import WrongUsage
 from cellvow.cli.options import WorkspaceOptions, opened_workspace
 from cellvow.cli.parsing import parse_last_moment, parse_moment
+from cellvow.cli.phones import add_phone
 from cellvow.cli.recovery import add_recovery
 from cellvow.cli.wording import day, moment
 from cellvow.cli.writing import perform
@@ -292,6 +293,7 @@ def recount(options: WorkspaceOptions) -> Answer:
     return Answer({"checkpoint": published.document(), "floors": floors}, [*lines, *published.lines()])
 
 
+add_phone(app)
 add_recovery(app)
 
 

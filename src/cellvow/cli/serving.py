@@ -90,6 +90,7 @@ def serve(options: Serving) -> Answer:
     if owner is not None:
         lines.append(f"  owner's view:     {owner}")
         lines.append(f"  owner's desk:     {listener.url}/desk (open the link above first)")
+        lines.append(f"  workshop phones:  {listener.url}/field")
     lines += ["Ctrl-C stops it."]
     return Answer({"owner_url": owner, "url": f"{listener.url}/"}, lines, stay_up=listen)
 

@@ -18,6 +18,7 @@ if TYPE_CHECKING:
     from cellvow.node.home import NodeHome
     from cellvow.passport.claimed import Claimed
     from cellvow.passport.view import Reader
+    from cellvow.workspace.intake import Intake
     from cellvow.workspace.ledger_writer import LedgerWriter
     from cellvow.workspace.passports import PassportReader, Viewed
     from cellvow.workspace.workspace import Workspace
@@ -178,8 +179,23 @@ def _node_areas(served: Served, wanted: Wanted, home: "NodeHome", shared: _Share
             metrics_on_loopback=wanted.metrics_on_loopback,
         ),
         StatementRoutes(intake, shared.access, refusals, accept=wanted.takes_statements),
+        *_field_areas(served, home, intake),
         *_desk_areas(served, wanted, writer, shared),
     ]
+
+
+def _field_areas(served: Served, home: "NodeHome", intake: "Intake") -> "list[Area]":
+    """The page of the organisation's phones: what they send is signed, so no session is asked for."""
+    from cellvow.api.field import FieldPages
+    from cellvow.api.rates import RateLimit
+    from cellvow.api.statements import REFUSALS_BURST, REFUSALS_PER_MINUTE
+    from cellvow.workspace.clock import now_ms
+    from cellvow.workspace.field import FieldIntake
+
+    if served.workspace is None:
+        return []
+    source = FieldIntake(served.workspace, home, intake, now_ms)
+    return [FieldPages(source, RateLimit(REFUSALS_BURST, REFUSALS_PER_MINUTE, now_ms))]
 
 
 def _desk_areas(served: Served, wanted: Wanted, writer: "LedgerWriter", shared: _Shared) -> "list[Area]":

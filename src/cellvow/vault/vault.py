@@ -137,6 +137,14 @@ class Vault:
         payload = encode_cbor([[disclosure.salt, disclosure.field] for disclosure in disclosures])
         return SealedFields(self._put(kind, _FIELDS, payload, commitments), commitments)
 
+    def keep_disclosure(self, kind: str, disclosure: Disclosure) -> RecordId:
+        """Keep a field that one's own device has committed to, with the salt it drew; the same again changes nothing.
+
+        The caller has checked what it opens: `verify_disclosure` and where the commitment stands.
+        """
+        payload = encode_cbor([[disclosure.salt, disclosure.field]])
+        return self._put(kind, _FIELDS, payload, (commit(disclosure.salt, disclosure.field),))
+
     def disclose(self, record_id: str, indexes: Iterable[int]) -> list[Disclosure]:
         """What opens those fields of `commit_fields`, in the order asked for; whoever gets it can pass it on."""
         with self._database.reading() as connection:
@@ -189,6 +197,9 @@ class Vault:
         wrapped = seal(self._keys.wrap, data_key, context, self._random_bytes)
         tags = [(self._tag(commitment), record_id, index) for index, commitment in enumerate(commitments)]
         with self._database.writing() as connection:
+            known = _find_tag(connection, [tag for tag, _, _ in tags])
+            if known is not None:
+                return known  # a second copy would outlive the erasure of the first
             connection.execute("INSERT INTO record VALUES(?, ?, ?, ?)", (record_id, kind, form, sealed))
             key_row = (record_id, OWNER, WRAP_ALGORITHM, wrapped)
             connection.execute("INSERT INTO wrapped_key VALUES(?, ?, ?, ?, NULL, NULL)", key_row)
@@ -262,6 +273,15 @@ def _fetch_record(connection: apsw.Connection, record_id: str) -> tuple[str, str
     if row is None:
         raise UnknownRecord(f"the vault holds no record {record_id[:64]!r}")
     return row
+
+
+def _find_tag(connection: apsw.Connection, tags: Sequence[bytes]) -> RecordId | None:
+    """The record of the first of these commitments that the file names."""
+    for tag in tags:
+        row: tuple[str] | None = connection.execute("SELECT record FROM commitment WHERE tag = ?", (tag,)).fetchone()
+        if row is not None:
+            return RecordId(row[0])
+    return None
 
 
 def _is_present(connection: apsw.Connection, record_id: str) -> bool:

@@ -5,6 +5,7 @@ from cellvow.web.catalogue import LOCALES
 from cellvow.web.claimed_page import claimed_document, render_claimed
 from cellvow.web.error_page import Problem, problem_document, render_preparing, render_problem
 from cellvow.web.excerpt import Excerpt, cut_excerpt
+from cellvow.web.field_page import FieldPhone, field_scripts, field_words, render_field, render_worker
 from cellvow.web.glossary_page import GLOSSARY, glossary_document, render_glossary
 from cellvow.web.index_page import BatteryEntry, IndexLinks, render_index
 from cellvow.web.links import PageLinks, bundle_file_name
@@ -28,6 +29,7 @@ from cellvow.web.verify_page import check_words, render_verify
 __all__ = [
     "BatteryEntry",
     "Excerpt",
+    "FieldPhone",
     "GLOSSARY",
     "IndexLinks",
     "LOCALES",
@@ -43,6 +45,8 @@ __all__ = [
     "check_words",
     "claimed_document",
     "cut_excerpt",
+    "field_scripts",
+    "field_words",
     "find_elsewhere",
     "find_open",
     "find_stop",
@@ -52,6 +56,7 @@ __all__ = [
     "problem_document",
     "render_about",
     "render_claimed",
+    "render_field",
     "render_glossary",
     "render_index",
     "render_passport",
@@ -62,6 +67,7 @@ __all__ = [
     "render_tour",
     "render_verdict",
     "render_verify",
+    "render_worker",
     "site_policy",
     "tombstone_document",
     "tour_document",

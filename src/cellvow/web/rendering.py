@@ -12,8 +12,10 @@ from markupsafe import Markup
 from cellvow.web.catalogue import LANGUAGE_NAMES, isolate_foreign
 from cellvow.web.wording import Wording
 
-AREAS = ("desk", "explorer", "index", "network", "tour", "verdict", "verify")
+AREAS = ("desk", "explorer", "field", "index", "network", "tour", "verdict", "verify")
 """Groups of pages with a stylesheet of their own (`templates/AREA.css`) behind the one that all pages have."""
+WORKER_POLICY = "cellvow-field"
+"""The name under which the phone's page names its worker to the browser (Trusted Types)."""
 SITE_PLACES = ("passports", "verify", "blocks", "network", "tour", "about")
 """What the foot of a page leads to: the texts are `nav.PLACE`."""
 SITE_ADDRESSES = {
@@ -93,13 +95,17 @@ def page_policy(look: Look = PLAIN) -> str:
 
 
 @cache
-def site_policy() -> str:
-    """The policy in the header of every answer: what some page of ours may do; each page narrows it to its own."""
+def site_policy(*, worker: bool = False) -> str:
+    """The policy in the header of every answer: what some page of ours may do; each page narrows it to its own.
+
+    With `worker` the page may name the one script of ours that keeps it on a phone, and no other.
+    """
     styles = " ".join(_style_source(area) for area in (None, *AREAS))
+    trusted = WORKER_POLICY if worker else "'none'"
     return (
         f"default-src 'none'; style-src {styles}; img-src 'self'; script-src 'self'; connect-src 'self'; "
         "base-uri 'none'; form-action 'self'; frame-ancestors 'none'; require-trusted-types-for 'script'; "
-        "trusted-types 'none'"
+        f"trusted-types {trusted}"
     )
 
 

@@ -5,7 +5,11 @@ from functools import cache
 from importlib.resources import files
 
 _SCRIPT = "text/javascript; charset=utf-8"
-_FOLDERS = (("", "cellvow.web", "static"), ("verify/", "cellvow.verify", "javascript"))
+_FOLDERS = (
+    ("", "cellvow.web", "static"),
+    ("field/", "cellvow.web", "static/field"),
+    ("verify/", "cellvow.verify", "javascript"),
+)
 """Prefix under `/static/`, package and folder of what lies there."""
 _NOT_FOR_BROWSERS = frozenset({"verify/command.js"})
 
