@@ -164,7 +164,7 @@ ACT_WORDS: dict[str, tuple[str, ...]] = {
     "dispute_band": BANDS,
     "dispute_part": ("opener", "respondent", "arbiter", "authority"),
     "dispute_side": SIDES,
-    "field": FIELDS,
+    "message_field": FIELDS,
     "field_word": (
         "accident",
         "accreditation",

@@ -103,7 +103,7 @@ class MessageTeller:
         return Told(label, self._value(kind, name, value))
 
     def _label(self, name: str) -> Markup:
-        kind = "field" if name in FIELDS else "refusal_fact"
+        kind = "message_field" if name in FIELDS else "refusal_fact"
         return self.wording.catalogue.term(kind, name)
 
     def _object(self, label: Markup, name: str, value: Mapping[str, Json]) -> Told:
@@ -118,7 +118,7 @@ class MessageTeller:
 
     def _committed(self, commitment: str) -> tuple[Told, ...]:
         """What stands behind a commitment, as far as one's own vault tells, and the commitment."""
-        text, label = self.wording.catalogue.text, self.wording.catalogue.term("field", "commitment")
+        text, label = self.wording.catalogue.text, self.wording.catalogue.term("message_field", "commitment")
         if commitment == UNSEALED.commitment:
             return (Told(label, text("act.unsealed")),)
         known = self.opened.get(commitment)

@@ -23,7 +23,7 @@ from cellvow.core.primitives.encoding import Json, parse_object
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.core.primitives.identifier import BATTERY_PATTERN
 from cellvow.core.primitives.limits import MESSAGE_BYTES_MAX
-from cellvow.core.protocol.transition import require_fresh
+from cellvow.core.protocol.transition import read_sequences, require_fresh
 from cellvow.node.engine import Clock, Receipted
 from cellvow.node.home import NodeHome
 from cellvow.node.store import LedgerStore
@@ -147,7 +147,7 @@ class FieldIntake:
         """
         store = self._home.open_reader()
         try:
-            require_fresh(store.get, upload.statement.envelope)
+            require_fresh(read_sequences(store.get, upload.statement.envelope.kid), upload.statement.envelope)
         finally:
             store.close()
         opened = {}
