@@ -19,6 +19,7 @@ _FATES = {
     "rejected": "rejected",
     "not_included": "not taken",
     "contested": "kept as a claim",
+    "held": "held for a second signature",
 }
 
 
@@ -63,14 +64,15 @@ def answer_of_sent(sent: "Sequence[Sent]", published: "Published | None", stoppe
     if not sent and stopped is None:
         return Answer({"checkpoint": None, "sent": [], "stopped": None}, ["Nothing waits to be sent."])
     rows = tuple((_kinds(one.waiting), one.waiting.subject, _fate(one)) for one in sent)
-    failed = sum(one.fate != "recorded" for one in sent)
+    done = sum(one.fate == "recorded" for one in sent)
+    failed = sum(one.fate not in ("recorded", "held") for one in sent)
     document = {
         "checkpoint": None if published is None else published.document(),
         "sent": [_sent(one) for one in sent],
         "stopped": stopped,
     }
     lines: list[str | Table] = [Table(("message", "about", "what became of it"), rows)] if rows else []
-    lines.append(f"{len(sent) - failed} of {len(sent)} are recorded.")
+    lines.append(f"{done} of {len(sent)} are recorded.")
     if failed:
         lines.append("What was rejected changed nothing: look at the unit (`cellvow service show`), then sign anew.")
     lines += [] if published is None else published.lines()
@@ -88,8 +90,9 @@ def _fate(sent: "Sent") -> str:
     word = _FATES[sent.fate]
     if sent.refusal is not None:
         return f"{word}: {sent.refusal}"
-    if sent.claim is not None:
-        return f"{word}: {sent.claim}"
+    kept = sent.claim or sent.hold
+    if kept is not None:
+        return f"{word}: {kept}"
     when = "" if sent.receipted is None else f" in block {sent.receipted.height}"
     return f"{'already ' if sent.was_known else ''}{word}{when}"
 
@@ -107,6 +110,8 @@ def _sent(sent: "Sent") -> dict[str, object]:
         told |= {"height": receipted.height, "statement": receipted.digest.hex(), "txid": receipted.txid.hex()}
     if refusal is not None:
         told |= {"code": int(refusal.reason), "facts": dict(refusal.facts), "rule": refusal.rule}
+    if sent.hold is not None:
+        told["held"] = list(sent.hold.indexes)
     if sent.claim is not None:
         told["dispute"] = f"{sent.claim.opener}/{sent.claim.reference}"
     return told

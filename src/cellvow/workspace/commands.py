@@ -198,12 +198,12 @@ def recount(session: LedgerSession, workspace: Workspace) -> dict[str, int]:
 
 
 def raise_floor(session: LedgerSession, workspace: Workspace, name: str) -> int:
-    """Mark all sequences of a key as used up to a floor just above what the ledger has seen; that floor."""
+    """Mark all sequences of a key as used up to a floor just above what the ledger has seen, or was given out here."""
     kid = workspace.key(name).kid
     value = session.engine.state.get(sequence_record_key(kid))
     top = 0 if value is None else parse_sequence_record(value).top
-    workspace.sequences.raise_to(kid, top)
-    floor = top + 2  # the order itself takes top + 1, and a floor lies above what was used
+    newest = workspace.sequences.raise_to(kid, top)
+    floor = newest + 2  # the order itself takes the next one, and a floor lies above what was used
     submit_message(session, workspace, RaiseFloor(organisation=workspace.organisation, floor=floor), name)
     workspace.sequences.raise_to(kid, floor)
     return floor

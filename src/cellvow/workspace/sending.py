@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Literal
 
 from cellvow.core.contracts.contract import Message
-from cellvow.core.ledger.outcome import KeptAsClaim
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.ledger.statement import Statement, parse_statement
 from cellvow.core.primitives.encoding import parse_object
@@ -17,7 +17,7 @@ from cellvow.node.home import LedgerSession
 from cellvow.workspace.commands import COMMIT_TIMEOUT_S, put_into_effect, require_accepted
 from cellvow.workspace.workspace import Signed, Workspace
 
-Fate = Literal["recorded", "rejected", "not_included", "contested"]
+Fate = Literal["recorded", "rejected", "not_included", "contested", "held"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +45,7 @@ class Sent:
     receipted: Receipted | None = None
     refusal: Rejected | NotIncludable | None = None
     claim: KeptAsClaim | None = None
+    hold: KeptForSecond | None = None
 
 
 def sign_offline(workspace: Workspace, message: Message) -> Signed:
@@ -88,6 +89,8 @@ def _send(session: LedgerSession, waiting: Waiting) -> Sent:
         return Sent(waiting, "rejected", was_known, receipted, refusal)
     except KeptAsClaim as claim:
         return Sent(waiting, "contested", was_known, receipted, claim=claim)
+    except KeptForSecond as hold:
+        return Sent(waiting, "held", was_known, receipted, hold=hold)
     return Sent(waiting, "recorded", was_known, receipted)
 
 

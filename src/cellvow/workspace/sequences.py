@@ -88,12 +88,17 @@ class Sequences:
             query = "SELECT sequence, statement FROM unresolved WHERE kid = ? ORDER BY sequence"
             return [(sequence, statement) for sequence, statement in connection.execute(query, (kid,))]
 
-    def raise_to(self, kid: bytes, top: int) -> None:
-        """Allocate only above `top` from now on: the ledger's highest, after a lost counter. It never goes down."""
+    def raise_to(self, kid: bytes, top: int) -> int:
+        """Allocate only above `top` from now on: the ledger's highest, after a lost counter. It never goes down.
+
+        Returns the newest number given out, or `top` where that is higher.
+        """
         _require_kid(kid)
         ensure(0 <= top <= INTEGER_MAX, f"{top} cannot be a sequence")
         with self._database.writing() as connection:
-            _set_newest(connection, kid, max(top, _newest(connection, kid)))
+            newest = max(top, _newest(connection, kid))
+            _set_newest(connection, kid, newest)
+        return newest
 
 
 def _require_kid(kid: bytes) -> None:

@@ -249,3 +249,15 @@ def test_resending_by_key_sends_the_same_queue(world: Deciding) -> None:
 
     assert world.do("key", "resend", who="workshop")["sent"] == 1
     assert world.do("service", "send", who="workshop")["sent"] == []
+
+
+def test_what_waits_for_a_second_signature_leaves_the_queue(world: Deciding) -> None:
+    """The ledger holds it for a colleague: it was not done, nothing is left to send, and the answer says whose turn."""
+    world.do("sign", "rule", "--message", "InstallBattery", who="maker")
+    world.do(*INSTALL, "--offline", who="maker")
+    sent = world.do("service", "send", who="maker")
+
+    assert [("held", False)] == fates(sent)
+    assert [0] == sent["sent"][0]["held"]
+    assert installation(world) is None
+    assert "Nothing waits to be sent." in world.read("service", "queue", who="maker")

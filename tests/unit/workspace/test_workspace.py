@@ -84,6 +84,25 @@ def test_after_a_lost_counter_the_key_goes_on_and_older_statements_are_void(
     assert refusal.value.reason is Reason.SEQUENCE_USED
 
 
+def test_a_counter_that_is_ahead_of_the_ledger_is_recounted_too(
+    folder: Path, session: LedgerSession, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """What was signed and never sent has used numbers: the floor lies above them, and shuts those statements out."""
+    monkeypatch.setattr(commands, "now_ms", lambda: 4_000_000_000_000)
+    workspace = Workspace(folder)
+    commands.enrol(session, workspace)
+    never_sent = [workspace.sign("cellvow-unit", anchor(number), 4_000_000_000_000) for number in (1, 2, 3)]
+
+    floors = commands.recount(session, workspace)
+    commands.submit_message(session, workspace, anchor(4))
+    workspace.close()
+
+    assert floors["operational-1"] > 3
+    for signed in never_sent:
+        with pytest.raises(NotIncludable):
+            session.submit(signed.data).result(timeout=30)
+
+
 def test_another_key_takes_over_when_the_first_is_revoked(
     folder: Path, session: LedgerSession, monkeypatch: pytest.MonkeyPatch
 ) -> None:
