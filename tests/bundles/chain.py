@@ -166,6 +166,11 @@ def birth(number: int) -> RegisterBattery:
     return RegisterBattery(battery=battery_id(number), manufactured_on="2013-05-17", facility="plant-1")
 
 
+def early_birth(number: int) -> RegisterBattery:
+    """One of the day on which this ledger's time begins: from ruleset 3 on nothing is born in the future."""
+    return replace(birth(number), manufactured_on="1970-01-01")
+
+
 def field_document(quantity: str, value: int) -> bytes:
     """A committed value with its interval."""
     return encode_document(

@@ -23,9 +23,9 @@ from tests.bundles.chain import (
     SCOPE,
     Chain,
     battery_id,
-    birth,
     certificate,
     disclosures,
+    early_birth,
     make_genesis,
     model,
     public_of,
@@ -55,7 +55,7 @@ def chain(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Chain]:
     clerk = replace(registration("lab", "lab clerk"), scope=("Countersign",))
     built.submit("key lab clerk", signer.single("lab root", "lab", clerk))
     built.submit("model", signer.single("maker key", "maker", model()))
-    built.submit("birth", signer.single("maker key", "maker", birth(1)))
+    built.submit("birth", signer.single("maker key", "maker", early_birth(1)))
     rule = SetSigningRule(organisation="lab", messages=("IssueAttestation",))
     built.submit("rule", signer.single("lab root", "lab", rule))
     first = built.submit("first", signer.single("lab key", "lab", PLAIN))

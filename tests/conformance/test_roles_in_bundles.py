@@ -12,7 +12,7 @@ from cellvow.core.ledger.genesis import PRODUCERS_ORGANISATION, ROLES
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.bundling import build_bundle
 from cellvow.verify import encode_bundle, encode_trust
-from tests.bundles.chain import SCOPE, Chain, birth, make_genesis, model, registration
+from tests.bundles.chain import SCOPE, Chain, early_birth, make_genesis, model, registration
 from tests.bundles.mutation import Case
 from tests.bundles.verdict import FIELDS, judge
 from tests.conformance.javascript_process import verify_lines
@@ -35,7 +35,7 @@ def case_of(folder: Path, *roles: str) -> Case:
     message = replace(registration("maker", "maker key"), scope=SCOPE)
     chain.submit("key", signer.single("maker root", "maker", message))
     chain.submit("model", signer.single("maker key", "maker", model()))
-    born = chain.submit("birth", signer.single("maker key", "maker", birth(1)))
+    born = chain.submit("birth", signer.single("maker key", "maker", early_birth(1)))
     chain.publish()
     bundle = build_bundle(chain.store, born.digest, state=chain.engine.state, records=[], disclosures=[])
     case = Case(encode_bundle(bundle), encode_trust(chain.trust(2)), "birth")

@@ -86,7 +86,7 @@ def found(story: Story, roles: Mapping[str, tuple[str, ...]] = ROLES) -> None:
 def live(story: Story) -> None:
     """A battery is born, corrected, measured, certified, declared, handed over."""
     story.tell("model", "battery", "model", GTIN, *MODEL, *LIMITS, "-w", "maker")
-    birth = ("--manufactured-on", "2062-05-17", "--facility", "Plant 1", "-w", "maker")
+    birth = ("--manufactured-on", "2003-05-17", "--facility", "Plant 1", "-w", "maker")
     story.tell("birth", "battery", "new", BATTERY, *birth)
     story.tell("correction", "correct", "birth", BATTERY, "--manufactured-on", "2026-05-17", "-w", "maker")
     (story.folder / "cell.csv").write_bytes(full_test(2).bitrode())

@@ -6,6 +6,7 @@ depth at most 16. Example: `{"battery":"01/04012345123456/21/LEAF-0001","mass_g"
 
 import json
 from collections.abc import Callable
+from functools import cache
 from typing import Annotated, Any, Never, TypeAlias, Union
 
 from cellvow.core.primitives.errors import Malformed
@@ -26,10 +27,9 @@ def parse_document(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> Json:
     """The value of canonical bytes; raises `Malformed` for every other spelling of it."""
     if len(data) > bytes_max:
         raise Malformed(f"document of {len(data)} bytes: at most {bytes_max} are allowed")
-    plain = None if _READ_PLAIN is None else _READ_PLAIN(data)
-    if plain is not None:
-        return plain
-    return parse_any_document(data)
+    read, _ = _short_ways()
+    plain = None if read is None else read(data)
+    return parse_any_document(data) if plain is None else plain
 
 
 def parse_any_document(data: bytes) -> Json:
@@ -59,9 +59,10 @@ def parse_object(data: bytes, *, bytes_max: int = MESSAGE_BYTES_MAX) -> dict[str
 
 
 def _encode(value: Json) -> bytes:
-    if _WRITE is not None:
+    _, write = _short_ways()
+    if write is not None:
         try:
-            return _WRITE(value)
+            return write(value)
         except (TypeError, ValueError):  # half of a surrogate pair, or a kind of text of somebody's own
             pass
     return write_any(value)
@@ -137,6 +138,7 @@ _DECODER = json.JSONDecoder(
 _PLAIN_DEPTH = 5
 
 
+@cache  # made when it is first asked for: a command's help needs no library
 def _short_ways() -> tuple[Callable[[bytes], Json] | None, Callable[[Json], bytes] | None]:
     """A reader and a writer of the same bytes through msgspec; None for each where it is not installed.
 
@@ -163,6 +165,3 @@ def _short_ways() -> tuple[Callable[[bytes], Json] | None, Callable[[Json], byte
         return value if encode(value) == data else None
 
     return read, encode
-
-
-_READ_PLAIN, _WRITE = _short_ways()
