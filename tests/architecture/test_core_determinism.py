@@ -164,8 +164,7 @@ CONTROLS = {
     "print()": "print(x)",
     "open()": "open(x)",
     "eval()": "eval(x)",
-    # Text that the checker must find; none of it is ever run.
-    "a broad except": "try:\n    f()\nexcept Exception:\n    pass",
+    "a broad except": "try:\n    f()\nexcept Exception:\n    pass",  # text for the checker to find, never run
     "a broad except in a tuple": "try:\n    f()\nexcept (ValueError, BaseException):\n    pass",
     "an except without a type": "try:\n    f()\nexcept:\n    pass",
     "a bare assert": "assert x",

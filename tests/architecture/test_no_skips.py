@@ -29,14 +29,14 @@ def test_no_test_is_skipped() -> None:
     assert {} == found
 
 
-CONTROLS = [  # text that the checker must find; none of it is ever run
-    "@pytest.mark.skip\ndef test_x(): ...",
-    "@pytest.mark.skipif(True, reason='x')\ndef test_x(): ...",
-    "@pytest.mark.xfail\ndef test_x(): ...",
-    "pytest.skip('x')",
-    "pytest.importorskip('numpy')",
-    "from pytest import skip",
-    "class T(TestCase):\n    def test_x(self):\n        self.skipTest('x')",
+CONTROLS = [
+    "@pytest.mark.skip\ndef test_x(): ...",  # text for the checker to find, never run
+    "@pytest.mark.skipif(True, reason='x')\ndef test_x(): ...",  # text for the checker to find, never run
+    "@pytest.mark.xfail\ndef test_x(): ...",  # text for the checker to find, never run
+    "pytest.skip('x')",  # text for the checker to find, never run
+    "pytest.importorskip('numpy')",  # text for the checker to find, never run
+    "from pytest import skip",  # text for the checker to find, never run
+    "class T(TestCase):\n    def test_x(self):\n        self.skipTest('x')",  # text for the checker to find, never run
 ]
 
 

@@ -188,7 +188,7 @@ def failures_translated(*, as_json: bool) -> Iterator[None]:
         raise
     except KeyboardInterrupt as error:
         raise typer.Exit(_present(error, as_json=as_json)) from None
-    except Exception as error:  # noqa: BLE001 - the edge: a person gets a sentence, whatever went wrong
+    except Exception as error:  # noqa: BLE001 - nothing stands above a command: what nobody foresaw becomes a sentence
         raise typer.Exit(_present(error, as_json=as_json)) from None
 
 

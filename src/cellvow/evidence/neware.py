@@ -53,9 +53,9 @@ def is_ndax(content: bytes) -> bool:
     try:
         with zipfile.ZipFile(io.BytesIO(content)) as archive:
             return _POINTS in archive.namelist()
-    # All that a damaged or foreign zip was seen to raise; the last but one is the archive reader's word for a version
-    # or a compression that it has not learnt. Then it is no .ndax, and is refused as a zip.
-    except (zipfile.BadZipFile, ValueError, LookupError, OSError, NotImplementedError, struct.error):
+    except (zipfile.BadZipFile, ValueError, LookupError, OSError, struct.error):  # damaged, or no zip at all
+        return False
+    except NotImplementedError:  # zipfile's word for a version or a compression that it has not learnt: a foreign zip
         return False
 
 
@@ -69,7 +69,7 @@ def read_neware(content: bytes, name: str) -> tuple[Recorded, Integers]:
     try:
         has_step_records = _check_members(content, name)
         frame = _decode(content)
-    except NotImplementedError as error:  # the reader's own word for a version it has not learnt
+    except NotImplementedError as error:  # NewareNDA's word for a version of the format that it has not learnt
         refuse_file(name, f"a version of the format that the reader does not know ({quote(str(error))})", _EXPORT)
     except (*damage, ArithmeticError, EOFError, RuntimeError) as error:
         refuse_file(name, f"not readable as Neware .ndax ({quote(str(error))})", _EXPORT)
