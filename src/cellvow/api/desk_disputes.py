@@ -15,7 +15,7 @@ from cellvow.api.negotiation import choose_language
 from cellvow.api.passports import parse_battery
 from cellvow.core.primitives.errors import Malformed, VerificationError
 from cellvow.web.desk_acts import DISPUTES, SECONDS, UNITS, dispute_context, naming, seconds_context, unit_context
-from cellvow.workspace.desk_disputes import DisputeSeen, DisputesPage, UnitSeen
+from cellvow.workspace.desk_disputes import DisputeAtDesk, DisputesPage, UnitSeen
 from cellvow.workspace.desk_handovers import Member
 from cellvow.workspace.desk_seconds import SecondSeen
 from cellvow.workspace.disputes import STATEMENTS_BYTES_MAX
@@ -33,7 +33,7 @@ class DisputeSource(Protocol):
         """A page of the list."""
         ...
 
-    def file(self, opener: str, reference: str) -> DisputeSeen | None:
+    def file(self, opener: str, reference: str) -> DisputeAtDesk | None:
         """A dispute whole."""
         ...
 

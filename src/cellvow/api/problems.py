@@ -126,9 +126,9 @@ async def _on_unready(request: Request, error: Exception) -> Response:
     permille, language = getattr(error, "permille", 0), choose_language(request)
     headers = {**SECURITY_HEADERS, "Content-Language": language.replace("_", "-"), "Cache-Control": "no-store"}
     headers["Retry-After"] = str(BUSY_RETRY_AFTER_S)
-    path = request.url.path[:200]
+    path = request.url.path
     if wants_json(request):
-        problem = problem_document(Problem.PREPARING, locale=language, instance=path)
+        problem = problem_document(Problem.PREPARING, locale=language, instance=derive_instance(path))
         document = {**problem, "has_ended": False, "permille": permille, "state": "preparing"}
         return Response(msgspec.json.encode(document), Problem.PREPARING.status, headers, PROBLEM_JSON)
     here = f"{path}?{request.url.query}" if request.url.query else path

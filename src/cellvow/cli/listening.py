@@ -60,7 +60,7 @@ class Listener:
         _report_failures_in_words()
         config = uvicorn.Config(
             application,
-            loop="asyncio",
+            loop="asyncio",  # whatever else is installed: shutdown and streams are tried on this one
             log_config=None,
             log_level="error",
             access_log=False,

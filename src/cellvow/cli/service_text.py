@@ -88,17 +88,16 @@ def _kinds(waiting: "Waiting") -> str:
 
 def _fate(sent: "Sent") -> str:
     word = _FATES[sent.fate]
-    if sent.refusal is not None:
-        return f"{word}: {sent.refusal}"
-    kept = sent.claim or sent.hold
-    if kept is not None:
-        return f"{word}: {kept}"
+    if sent.why is not None:
+        return f"{word}: {sent.why}"
     when = "" if sent.receipted is None else f" in block {sent.receipted.height}"
     return f"{'already ' if sent.was_known else ''}{word}{when}"
 
 
 def _sent(sent: "Sent") -> dict[str, object]:
-    refusal, receipted = sent.refusal, sent.receipted
+    from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
+
+    why, receipted = sent.why, sent.receipted
     told: dict[str, object] = {
         "fate": sent.fate,
         "messages": sent.waiting.messages,
@@ -108,12 +107,12 @@ def _sent(sent: "Sent") -> dict[str, object]:
     }
     if receipted is not None:
         told |= {"height": receipted.height, "statement": receipted.digest.hex(), "txid": receipted.txid.hex()}
-    if refusal is not None:
-        told |= {"code": int(refusal.reason), "facts": dict(refusal.facts), "rule": refusal.rule}
-    if sent.hold is not None:
-        told["held"] = list(sent.hold.indexes)
-    if sent.claim is not None:
-        told["dispute"] = f"{sent.claim.opener}/{sent.claim.reference}"
+    if isinstance(why, KeptForSecond):
+        told["held"] = list(why.indexes)
+    elif isinstance(why, KeptAsClaim):
+        told["dispute"] = f"{why.opener}/{why.reference}"
+    elif why is not None:
+        told |= {"code": int(why.reason), "facts": dict(why.facts), "rule": why.rule}
     return told
 
 

@@ -10,8 +10,7 @@ from dataclasses import dataclass
 
 from cellvow.core.contracts.battery import ModelRecord, battery_key, model_key
 from cellvow.core.contracts.contract import decode_record
-from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.ledger.genesis import parse_organisation
+from cellvow.core.contracts.organisation import name_of
 from cellvow.core.primitives.identifier import derive_model_id
 from cellvow.core.protocol.transition import Read
 from cellvow.passport.disputes import derive_disputes
@@ -61,7 +60,7 @@ def derive_claimed(read: Read, height_of: Callable[[str], int], battery: str, no
     claims = tuple(
         Claim(
             one.opener,
-            _name(read, one.opener),
+            name_of(read, one.opener),
             one.reference,
             one.summary.topic,
             one.summary.opened_ms,
@@ -76,9 +75,4 @@ def derive_claimed(read: Read, height_of: Callable[[str], int], battery: str, no
     model = None if value is None else decode_record(ModelRecord, value)
     if model is None:
         return Claimed(battery, claims, None, None)
-    return Claimed(battery, claims, model.model, _name(read, model.organisation))
-
-
-def _name(read: Read, organisation: str) -> str:
-    value = read(organisation_key(organisation))
-    return organisation if value is None else parse_organisation(value).name
+    return Claimed(battery, claims, model.model, name_of(read, model.organisation))

@@ -4,8 +4,7 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 from cellvow.core.contracts.contract import Message, Provenance
-from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.ledger.genesis import parse_organisation
+from cellvow.core.contracts.organisation import name_of
 from cellvow.core.ledger.key import is_suspect, key_record_key, parse_key_record
 from cellvow.core.primitives.errors import fail
 from cellvow.core.protocol.transition import Find, Read
@@ -103,5 +102,4 @@ class Ledger:
 
     def name(self, organisation: str) -> str:
         """What an organisation is called."""
-        value = self.read(organisation_key(organisation))
-        return organisation if value is None else parse_organisation(value).name
+        return name_of(self.read, organisation)

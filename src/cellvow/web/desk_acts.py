@@ -12,7 +12,7 @@ from cellvow.web.desk_pages import DESK
 from cellvow.web.message_words import MessageTeller, Told, tell_lines
 from cellvow.web.wording import Wording
 from cellvow.workspace.desk_acts import ActSeen
-from cellvow.workspace.desk_disputes import DisputeSeen, UnitSeen
+from cellvow.workspace.desk_disputes import DisputeAtDesk, UnitSeen
 from cellvow.workspace.desk_handovers import Member
 from cellvow.workspace.desk_seconds import SecondSeen
 from cellvow.workspace.drafts import Composed
@@ -76,7 +76,7 @@ def _refused(rehearsal: Rehearsal, teller: MessageTeller) -> Refused | None:
     return Refused(RULES[rejection.reason], int(rejection.reason), teller.tell(facts))
 
 
-def dispute_context(seen: DisputeSeen, members: list[Member], language: str) -> dict[str, object]:
+def dispute_context(seen: DisputeAtDesk, members: list[Member], language: str) -> dict[str, object]:
     """What the page of a dispute shows; `fit` are those who can be named as arbiter."""
     parties = (seen.view.opener, seen.view.respondent)
     fit = [one for one in members if one.organisation not in parties]

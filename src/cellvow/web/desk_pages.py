@@ -12,6 +12,7 @@ from cellvow.web.answers import unit_of
 from cellvow.web.catalogue import LOCALES, load_catalogue
 from cellvow.web.conditions import phrase_conditions
 from cellvow.web.curve import CurvePicture, draw_curve
+from cellvow.web.desk_words import DESK_PLACES
 from cellvow.web.rendering import Look, render_page
 from cellvow.web.wording import Wording
 from cellvow.workspace.laboratory import Imported
@@ -19,19 +20,6 @@ from cellvow.workspace.waiting import Waiting
 
 FORM_LOOK = Look(area="desk", scripts=("desk.js",), forms=True)
 DESK = "/desk"
-DESK_PLACES = (
-    "desk",
-    "units",
-    "disputes",
-    "seconds",
-    "sheets",
-    "import",
-    "receive",
-    "handovers",
-    "batteries",
-    "links",
-    "invitations",
-)
 DESK_ADDRESSES = {
     "desk": DESK,
     "units": f"{DESK}/units",
@@ -60,6 +48,10 @@ PAGE_BYTES_MAX = 25_000
 """A page of the desk in any language, whatever the names on it."""
 ROWS_MAX = 100
 """Rows of one list on a page: no source gives more."""
+_BARE = 60
+"""Percent of a page's bytes that one without rows is taken for, before any was drawn."""
+_ROWS = ("<li>", "<article>", "<tr>")
+"""How the rows of a list begin."""
 _NOBODY = Source("", "", "", 0, 0, 0)
 
 
@@ -99,17 +91,20 @@ def fit_page(render: Callable[[int], str], rows_max: int = ROWS_MAX, bytes_max: 
     most = len(page.encode())
     if most <= bytes_max:
         return page
-    page, few, many = render(1), 1, rows_max
-    least = len(page.encode())
-    while few + 1 < many and least * 10 < bytes_max * 9:
-        # Rows are about alike, but lists end before `many`: guessed from the two sizes known, never past the middle.
-        guessed = few + (bytes_max - least) * (many - few) // (most - least)
-        rows = min(max(guessed, few + 1), (few + many) // 2)
+    # Rows are about alike: how many fit is guessed, at first from what a usual page is without any.
+    few, many, cap, least = 0, rows_max, rows_max - 1, bytes_max * _BARE // 100
+    drawn = min(max(page.count(one) for one in _ROWS) or many, many)
+    while few + 1 < many and (few == 0 or least * 10 < bytes_max * 9):
+        guessed = few + (bytes_max - least) * (drawn - few) // (most - least)
+        rows = max(few + 1, min(guessed, cap))
         tried = render(rows)
-        if len(tried.encode()) <= bytes_max:
-            page, few, least = tried, rows, len(tried.encode())
+        size = len(tried.encode())
+        if size <= bytes_max or rows == 1:
+            page, few, least = tried, rows, size
         else:
-            many, most = rows, len(tried.encode())
+            many, most = rows, size
+        cap = (few + many) // 2  # lists may end before `many`: a second guess never goes past the middle
+        drawn = many
     return page
 
 

@@ -10,6 +10,20 @@ from cellvow.workspace.waiting import KINDS
 
 UNIT_STATUSES = (*STATUSES, "succeeded", "recycled", "destroyed")
 """What a unit of the desk can be: a status of the law, or how it ended."""
+DESK_PLACES = (
+    "desk",
+    "units",
+    "disputes",
+    "seconds",
+    "sheets",
+    "import",
+    "receive",
+    "handovers",
+    "batteries",
+    "links",
+    "invitations",
+)
+"""What the head of a desk's page leads to, in this order."""
 DESK_WORDS: dict[str, tuple[str, ...]] = {
     "desk_cause": ("crash", "deadline", "interrupted", "memory", "stopped", "workspace"),
     "desk_fault": (
@@ -28,19 +42,7 @@ DESK_WORDS: dict[str, tuple[str, ...]] = {
         "standard",
         "valid_until",
     ),
-    "desk_place": (
-        "desk",
-        "units",
-        "disputes",
-        "seconds",
-        "sheets",
-        "import",
-        "receive",
-        "handovers",
-        "batteries",
-        "links",
-        "invitations",
-    ),
+    "desk_place": DESK_PLACES,
     "sheet_fault": tuple(FAULTS),
     "sheet_kind": SHEET_KINDS,
     "sheet_row": (READY, ALREADY, *RESULTS),

@@ -21,7 +21,7 @@ from cellvow.core.contracts.organisation import RaiseFloor, RegisterKey, RevokeK
 from cellvow.core.contracts.part import DescribeModel
 from cellvow.core.contracts.register import RegisterRecord, register_key
 from cellvow.core.ledger.key import key_record_key, parse_key_record, parse_sequence_record, sequence_record_key
-from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond, Outcome, parse_outcome
+from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond, Outcome, find_cause, parse_outcome
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
 from cellvow.core.primitives.encoding import Json
 from cellvow.core.primitives.errors import OperationalError
@@ -118,11 +118,9 @@ def submit(session: LedgerSession, workspace: Workspace, signed: Signed) -> Rece
 def require_accepted(receipted: Receipted) -> None:
     """Raise the first rejection of a statement that is not another's fault, or how else it was kept."""
     outcomes = [parse_outcome(outcome) for outcome in receipted.outcomes]
-    rejected = [outcome for outcome in outcomes if outcome.reason is not None]
-    causes = [outcome for outcome in rejected if outcome.reason is not Reason.BATCH_ABORTED]
-    for outcome in (*causes, *rejected):
-        if outcome.reason is not None:
-            raise Rejected(outcome.reason, **dict(outcome.facts))
+    cause = find_cause(outcomes)
+    if cause is not None and cause.reason is not None:
+        raise Rejected(cause.reason, **dict(cause.facts))
     for outcome in outcomes:
         if outcome.is_contested:
             raise _claim(outcome)
@@ -134,6 +132,9 @@ def require_accepted(receipted: Receipted) -> None:
 def _claim(outcome: Outcome) -> KeptAsClaim:
     opened = outcome.events[-1]
     return KeptAsClaim(*(str(opened[name]) for name in ("battery", "opener", "reference", "topic")))
+
+
+_ADOPTED = b'"type":"ProposalAdopted"'
 
 
 def put_into_effect(session: LedgerSession, workspace: Workspace, *receipted: Receipted) -> None:
@@ -153,7 +154,9 @@ def put_into_effect(session: LedgerSession, workspace: Workspace, *receipted: Re
 
 
 def _heights_adopted(receipted: Sequence[Receipted]) -> list[int]:
-    events = (event for one in receipted for data in one.outcomes for event in parse_outcome(data).events)
+    # Every statement comes by here: only outcomes whose bytes name the event are parsed.
+    named = (data for one in receipted for data in one.outcomes if _ADOPTED in data)
+    events = (event for data in named for event in parse_outcome(data).events)
     return [int(str(event["height"])) for event in events if event["type"] == "ProposalAdopted"]
 
 

@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass
 
+from cellvow.core.contracts.organisation import name_of
 from cellvow.core.primitives.encoding import parse_object
 from cellvow.core.primitives.signature import is_valid
 from cellvow.node.store import LedgerStore
 from cellvow.verify import verify_consensus_proof
-from cellvow.workspace.governing import name_of
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -40,5 +40,5 @@ def read_consent(store: LedgerStore) -> ConsentView | None:
         signers=verified.signers,
         validators=verified.validators,
         signed_by=verified.signed_by,
-        names=tuple(name_of(store, one) for one in verified.signed_by),
+        names=tuple(name_of(store.get, one) for one in verified.signed_by),
     )

@@ -110,6 +110,17 @@ def set_rule(session: LedgerSession, workspace: Workspace, messages: Iterable[st
     return submit_message(session, workspace, message, workspace.root_key)
 
 
+def compose_second(held: Waiting) -> Countersign:
+    """The second signature under a message that waits."""
+    return Countersign(
+        organisation=held.organisation,
+        statement=held.statement,
+        index=held.index,
+        about=held.about,
+        order=msgspec.Raw(encode_document(held.order)),
+    )
+
+
 def give_second(
     session: LedgerSession,
     workspace: Workspace,
@@ -122,16 +133,7 @@ def give_second(
     The start of the statement's digest does where nothing else that waits begins so.
     Raises the ledger's rejection where what waits breaks a rule by now.
     """
-    signed = [
-        Countersign(
-            organisation=one.organisation,
-            statement=one.statement,
-            index=one.index,
-            about=one.about,
-            order=msgspec.Raw(encode_document(one.order)),
-        )
-        for one in _find(session, workspace, statement, index)
-    ]
+    signed = [compose_second(one) for one in _find(session, workspace, statement, index)]
     return _submit(session, workspace, signed, key_name)
 
 

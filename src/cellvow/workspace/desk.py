@@ -6,8 +6,7 @@ from dataclasses import dataclass
 
 from cellvow.core.contracts.battery import ModelRecord, model_key
 from cellvow.core.contracts.contract import decode_record
-from cellvow.core.contracts.organisation import organisation_key
-from cellvow.core.ledger.genesis import Organisation, parse_organisation
+from cellvow.core.contracts.organisation import find_organisation
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
 from cellvow.core.primitives.identifier import derive_model_id, parse_battery_id
 from cellvow.node.engine import Level
@@ -133,7 +132,7 @@ class Desk:
     def view(self) -> DeskView:
         """What the first page shows."""
         with self._reading() as store:
-            member = find_member(store, self.workspace.organisation)
+            member = find_organisation(store.get, self.workspace.organisation)
         return DeskView(
             self.workspace.organisation,
             self.workspace.organisation if member is None else member.name,
@@ -223,9 +222,3 @@ class Desk:
             yield store
         finally:
             store.close()
-
-
-def find_member(store: LedgerStore, organisation: str) -> Organisation | None:
-    """A member's record."""
-    value = store.get(organisation_key(organisation))
-    return None if value is None else parse_organisation(value)

@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 
 from cellvow.core.contracts.contract import Message, encode_message
 from cellvow.core.contracts.dispute import DecideDispute
-from cellvow.core.ledger.genesis import parse_organisation
+from cellvow.core.contracts.organisation import find_organisation
 from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import NotIncludable, Rejected
 from cellvow.core.primitives.encoding import Json, encode_document, parse_object
@@ -188,9 +188,9 @@ def find_names(store: LedgerStore, words: Sequence[str]) -> dict[str, str]:
     names: dict[str, str] = {}
     for word in dict.fromkeys(words):
         if len(names) < NAMES_MAX and re.match(ORGANISATION_PATTERN, word):
-            value = store.get(f"organisation/{word}")
-            if value is not None:
-                names[word] = parse_organisation(value).name
+            known = find_organisation(store.get, word)
+            if known is not None:
+                names[word] = known.name
     return names
 
 

@@ -9,11 +9,10 @@ from pathlib import Path
 from cellvow.core.contracts.battery import BatteryRecord, battery_key
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.dispute import AGREED_MS, AUTHORITY
-from cellvow.core.contracts.organisation import organisation_key
+from cellvow.core.contracts.organisation import find_organisation
 from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY, RegisterRecord, register_key
 from cellvow.core.contracts.takeover import COMPLETION_MS, OPEN, OPERATORS
 from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
-from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.identifier import ORGANISATION_PATTERN, REFERENCE_PATTERN
@@ -64,7 +63,7 @@ class Standing:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class DisputeSeen:
+class DisputeAtDesk:
     """A dispute whole: what of it this organisation can open, which documents it holds, and what it may do now.
 
     `part` is opener, respondent, arbiter, authority or empty; `bears_on` are the registers it is about. While both
@@ -136,7 +135,7 @@ class DeskDisputes:
         rows = tuple(found[:PAGE_DISPUTES])
         return DisputesPage(rows, rows[-1].cursor if len(found) > PAGE_DISPUTES else None, shown, is_authority, names)
 
-    def file(self, opener: str, reference: str) -> DisputeSeen | None:
+    def file(self, opener: str, reference: str) -> DisputeAtDesk | None:
         """A dispute whole, or None where there is none of that name."""
         with closing(self._workspace.home().open_reader()) as store:
             view = self._view(store, opener, reference)
@@ -152,7 +151,7 @@ class DeskDisputes:
             standing = (one.organisation for one in registers)
             names = find_names(store, [one for one in (*told, *decided, *moved, *standing) if one is not None])
         topic = (view.summary.topic,) if view.summary.topic in REGISTERS else ()
-        return DisputeSeen(
+        return DisputeAtDesk(
             view=view,
             opened=opened,
             held=tuple(one for one, told in opened.items() if self._holds(told)),
@@ -263,8 +262,8 @@ class DeskDisputes:
 
 
 def _roles(store: LedgerStore, organisation: str) -> tuple[str, ...]:
-    value = store.get(organisation_key(organisation))
-    return () if value is None else parse_organisation(value).roles
+    found = find_organisation(store.get, organisation)
+    return () if found is None else found.roles
 
 
 def _registers(store: LedgerStore, battery: str) -> tuple[Standing, ...]:

@@ -7,6 +7,7 @@ from itertools import islice
 
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.custody import OfferRecord, offer_key
+from cellvow.core.contracts.organisation import name_of
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.rejection import Reason, Rejected
@@ -142,5 +143,4 @@ def _offers(
 
 def find_name(store: LedgerStore, organisation: str) -> Member:
     """A member with the name it goes by."""
-    value = store.get(f"organisation/{organisation}")
-    return Member(organisation, organisation if value is None else parse_organisation(value).name)
+    return Member(organisation, name_of(store.get, organisation))

@@ -6,17 +6,14 @@ its authority. What it opens goes into the vault before the statement is submitt
 
 import asyncio
 import re
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Literal
 
-from cellvow.core.contracts.organisation import organisation_key
+from cellvow.core.contracts.organisation import name_of
 from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
-from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.key import key_record_key, parse_key_record, parse_sequence_record, sequence_record_key
-from cellvow.core.ledger.outcome import KeptAsClaim, KeptForSecond
 from cellvow.core.ledger.rejection import NotIncludable, Reason, Rejected
-from cellvow.core.ledger.statement import Statement, parse_statement
+from cellvow.core.ledger.statement import Statement, is_hex, parse_statement
 from cellvow.core.primitives.cbor import parse_cbor
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.encoding import Json, parse_object
@@ -28,10 +25,12 @@ from cellvow.node.engine import Clock, Receipted
 from cellvow.node.home import NodeHome
 from cellvow.node.store import LedgerStore
 from cellvow.passport.recorded import Recorded
-from cellvow.workspace.commands import require_accepted
+from cellvow.workspace.disclosing import list_committed
 from cellvow.workspace.intake import Intake, Taken
 from cellvow.workspace.passports import TIMELINE_FILE
 from cellvow.workspace.second_life import LIFE_KIND
+from cellvow.workspace.sending import Fate as FateOfStatement
+from cellvow.workspace.sending import judge
 from cellvow.workspace.service import PLACE_CHARACTERS_MAX, PLACE_KIND, TEXT_KIND
 from cellvow.workspace.timeline import Timeline
 from cellvow.workspace.workspace import Workspace
@@ -45,7 +44,7 @@ STEPS_MAX = 20
 LAST_STEPS = 3
 """Where nothing was recorded since the row was made: how much of what stood before is told."""
 
-Fate = Literal["recorded", "rejected", "not_included", "contested", "held", "elsewhere"]
+Fate = FateOfStatement | Literal["elsewhere"]
 Standing = Literal["unknown", "in_force", "ended"]
 
 
@@ -151,7 +150,8 @@ class FieldIntake:
         finally:
             store.close()
         opened = {}
-        committed = set(find_commitments(parse_object(upload.statement.messages[0])))
+        listed = list_committed(parse_object(upload.statement.messages[0]))
+        committed = {one.commitment for one in listed if is_hex(one.commitment, 32)}
         for opening in upload.openings:
             commitment = next((one for one in committed if _opens(opening, one)), None)
             if commitment is None:
@@ -181,7 +181,7 @@ class FieldIntake:
     def _tell(self, upload: Upload, taken: Taken, *, was_known: bool) -> Answer:
         """What became of a statement that stands in the ledger."""
         receipted = taken.receipted
-        fate, code, rule = judge(receipted)
+        fate, why = judge(receipted)
         since, last = ((), ()) if fate in ("recorded", "held") else self._steps(upload, receipted)
         return Answer(
             fate,
@@ -189,8 +189,8 @@ class FieldIntake:
             receipted.digest.hex(),
             receipted.height,
             receipted.time_ms,
-            code,
-            rule,
+            int(why.reason) if isinstance(why, Rejected) else None,
+            None if why is None else str(why),
             since,
             last,
         )
@@ -233,19 +233,6 @@ def parse_upload(data: bytes) -> Upload:
     return Upload(statement, openings, made_ms)
 
 
-def find_commitments(value: Json) -> Iterator[str]:
-    """Every commitment in a message, wherever it stands."""
-    if isinstance(value, list):
-        for one in value:
-            yield from find_commitments(one)
-    elif isinstance(value, dict):
-        for name, one in value.items():
-            if name == "commitment" and isinstance(one, str) and re.fullmatch("[0-9a-f]{64}", one):
-                yield one
-            else:
-                yield from find_commitments(one)
-
-
 def kind_of(document: dict[str, Json]) -> str:
     """As what a field document is filed in the vault; raises `Malformed` for one that no form of a phone makes."""
     match document:
@@ -260,19 +247,6 @@ def kind_of(document: dict[str, Json]) -> str:
     if not text.strip() or len(text) > length_max:
         raise Malformed("the row opens an empty or endless text: nothing was recorded")
     return kind
-
-
-def judge(receipted: Receipted) -> tuple[Fate, int | None, str | None]:
-    """(fate, code, rule) of a statement that stands in the ledger."""
-    try:
-        require_accepted(receipted)
-    except Rejected as refusal:
-        return "rejected", int(refusal.reason), str(refusal)
-    except KeptAsClaim as claim:
-        return "contested", None, str(claim)
-    except KeptForSecond as hold:
-        return "held", None, str(hold)
-    return "recorded", None, None
 
 
 def _parse_opening(pair: object) -> Disclosure:
@@ -291,6 +265,5 @@ def _opens(opening: Disclosure, commitment: str) -> bool:
 
 
 def _step(store: LedgerStore, one: Recorded) -> Step:
-    value = store.get(organisation_key(one.organisation))
-    name = one.organisation if value is None else parse_organisation(value).name
+    name = name_of(store.get, one.organisation)
     return Step(one.organisation, name, type(one.message).__name__, one.time_ms, one.statement)

@@ -16,9 +16,8 @@ from cellvow.core.contracts.governance import (
     derive_proposal_state,
     proposal_key,
 )
-from cellvow.core.contracts.organisation import is_member, organisation_key
+from cellvow.core.contracts.organisation import is_member
 from cellvow.core.contracts.parameter import get_parameter
-from cellvow.core.ledger.genesis import parse_organisation
 from cellvow.core.ledger.rejection import RULES, Reason
 from cellvow.core.primitives.errors import OperationalError
 from cellvow.node.engine import Receipted
@@ -178,12 +177,6 @@ def electorate(context: Context) -> list[str]:
         return list_electors(validators)
     named = (key.partition("/")[2] for key in context.keys("organisation/"))
     return [organisation for organisation in named if is_member(context.get_bytes, organisation)]
-
-
-def name_of(store: LedgerStore, organisation: str) -> str:
-    """What the organisation is called; its identifier where the ledger does not know it."""
-    value = store.get(organisation_key(organisation))
-    return organisation if value is None else parse_organisation(value).name
 
 
 def _records(store: LedgerStore) -> Iterable[ProposalRecord]:

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Protocol
 
 from cellvow.core.contracts.electorate import get_validators
-from cellvow.core.contracts.organisation import is_member
+from cellvow.core.contracts.organisation import is_member, name_of
 from cellvow.core.ledger.commit import VotingKey, order_voting_keys, parse_commit, parse_header, verify_commit
 from cellvow.core.ledger.evidence import parse_evidence
 from cellvow.core.ledger.genesis import parse_organisation
@@ -27,7 +27,7 @@ from cellvow.node.home import NodeHome
 from cellvow.node.store import LedgerStore
 from cellvow.verify import app_hash_of
 from cellvow.workspace.consent import ConsentView, read_consent
-from cellvow.workspace.governing import Governance, name_of, read_governance, reading_context
+from cellvow.workspace.governing import Governance, read_governance, reading_context
 from cellvow.workspace.recovering import RecoveryView, read_recoveries
 
 OTHERS_FILE = "others.json"
@@ -357,7 +357,7 @@ def _validator(store: LedgerStore, validator: Validator, total: int, heard: _Hea
     is_heard = heard is not None and heard.signed_by is not None
     return ValidatorView(
         organisation=validator.organisation,
-        name=name_of(store, validator.organisation),
+        name=name_of(store.get, validator.organisation),
         public_key=validator.public_key,
         power=validator.power,
         share_permille=validator.power * 1000 // total,

@@ -9,10 +9,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import get_args
 
-import msgspec
-
 from cellvow.core.contracts.contract import Message
-from cellvow.core.contracts.countersigning import Countersign, WithdrawHeld
+from cellvow.core.contracts.countersigning import WithdrawHeld
 from cellvow.core.contracts.custody import AcceptHandover, DeclineHandover, WithdrawHandover
 from cellvow.core.contracts.dispute import (
     AcceptSettlement,
@@ -26,13 +24,12 @@ from cellvow.core.contracts.dispute import (
 from cellvow.core.contracts.dispute_file import Move, Topic, Verdict
 from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.contracts.takeover import Cause, CompleteTakeover, GiveNotice, ObjectToTakeover, WithdrawNotice
-from cellvow.core.primitives.encoding import encode_document
 from cellvow.core.primitives.errors import Malformed
 from cellvow.core.primitives.identifier import REFERENCE_PATTERN, parse_battery_id, parse_organisation_id
 from cellvow.node.store import LedgerStore
 from cellvow.passport.disputes import DisputeView, derive_dispute
 from cellvow.workspace.commands import compose_offer
-from cellvow.workspace.countersigning import Waiting, waiting
+from cellvow.workspace.countersigning import Waiting, compose_second, waiting
 from cellvow.workspace.disputes import next_reference
 from cellvow.workspace.drafts import UNSEALED, Composed
 
@@ -232,16 +229,7 @@ def _answer_notice(asked: Asked) -> Composed:
 
 
 def _second(asked: Asked) -> Composed:
-    messages = tuple(
-        Countersign(
-            organisation=one.organisation,
-            statement=one.statement,
-            index=one.index,
-            about=one.about,
-            order=msgspec.Raw(encode_document(one.order)),
-        )
-        for one in asked.held()
-    )
+    messages = tuple(compose_second(one) for one in asked.held())
     return Composed(act=asked.act, messages=messages, place=SECOND_PLACE, name=messages[0].statement)
 
 

@@ -14,8 +14,8 @@ from cellvow.core.contracts.register import REGISTERS, RegisterRecord
 from cellvow.core.contracts.takeover import TakeoverRecord
 from cellvow.core.ledger.block import Block
 from cellvow.core.ledger.key import parse_sequence_record, sequence_record_key
-from cellvow.core.ledger.outcome import Outcome, parse_outcome
-from cellvow.core.ledger.rejection import NotIncludable, Reason
+from cellvow.core.ledger.outcome import Outcome, find_cause, parse_outcome
+from cellvow.core.ledger.rejection import NotIncludable
 from cellvow.core.ledger.statement import (
     BATCH_CONTENT,
     BATCH_SUBJECT,
@@ -66,9 +66,7 @@ class Rehearsal:
     @property
     def rejection(self) -> Outcome | None:
         """Why nothing would be done: the first outcome that is not another's fault."""
-        rejected = [one for one in self.outcomes if one.reason is not None]
-        causes = [one for one in rejected if one.reason is not Reason.BATCH_ABORTED]
-        return next(iter((*causes, *rejected)), None)
+        return find_cause(self.outcomes)
 
     @property
     def is_sound(self) -> bool:

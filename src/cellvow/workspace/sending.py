@@ -18,6 +18,8 @@ from cellvow.workspace.commands import COMMIT_TIMEOUT_S, put_into_effect, requir
 from cellvow.workspace.workspace import Signed, Workspace
 
 Fate = Literal["recorded", "rejected", "not_included", "contested", "held"]
+Why = Rejected | NotIncludable | KeptAsClaim | KeptForSecond
+"""What says why a statement did not do what it ordered."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,9 +45,20 @@ class Sent:
     fate: Fate
     was_known: bool = False
     receipted: Receipted | None = None
-    refusal: Rejected | NotIncludable | None = None
-    claim: KeptAsClaim | None = None
-    hold: KeptForSecond | None = None
+    why: Why | None = None
+
+
+def judge(receipted: Receipted) -> tuple[Fate, Why | None]:
+    """What became of a statement that stands in the ledger, and why where it did not do what it ordered."""
+    try:
+        require_accepted(receipted)
+    except Rejected as refusal:
+        return "rejected", refusal
+    except KeptAsClaim as claim:
+        return "contested", claim
+    except KeptForSecond as hold:
+        return "held", hold
+    return "recorded", None
 
 
 def sign_offline(workspace: Workspace, message: Message) -> Signed:
@@ -82,16 +95,9 @@ def _send(session: LedgerSession, waiting: Waiting) -> Sent:
     try:
         receipted = session.submit(waiting.statement.data).result(timeout=COMMIT_TIMEOUT_S)
     except NotIncludable as refusal:
-        return Sent(waiting, "not_included", refusal=refusal)
-    try:
-        require_accepted(receipted)
-    except Rejected as refusal:
-        return Sent(waiting, "rejected", was_known, receipted, refusal)
-    except KeptAsClaim as claim:
-        return Sent(waiting, "contested", was_known, receipted, claim=claim)
-    except KeptForSecond as hold:
-        return Sent(waiting, "held", was_known, receipted, hold=hold)
-    return Sent(waiting, "recorded", was_known, receipted)
+        return Sent(waiting, "not_included", why=refusal)
+    fate, why = judge(receipted)
+    return Sent(waiting, fate, was_known, receipted, why)
 
 
 def _describe(kid: bytes, sequence: int, data: bytes) -> Waiting:

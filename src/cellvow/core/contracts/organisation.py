@@ -154,6 +154,18 @@ def _was_removed(read: Callable[[str], bytes | None], organisation: str) -> bool
     return value is not None and decode_record(MembershipRecord, value).state == REMOVED
 
 
+def find_organisation(read: Callable[[str], bytes | None], organisation: str) -> Organisation | None:
+    """Whoever is or was a member; None where the ledger does not know the name."""
+    value = read(organisation_key(organisation))
+    return None if value is None else parse_organisation(value)
+
+
+def name_of(read: Callable[[str], bytes | None], organisation: str) -> str:
+    """What an organisation is called; its identifier where the ledger does not know it."""
+    found = find_organisation(read, organisation)
+    return organisation if found is None else found.name
+
+
 def get_organisation(context: Context, organisation: str) -> Organisation | None:
     """A member, or None."""
     value = context.get_bytes(organisation_key(organisation))

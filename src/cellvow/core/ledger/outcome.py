@@ -78,6 +78,13 @@ def encode_outcome(outcome: Outcome) -> bytes:
     return encode_document({"code": int(outcome.reason), "facts": dict(outcome.facts), "result": "rejected"})
 
 
+def find_cause(outcomes: Sequence[Outcome]) -> Outcome | None:
+    """The first rejection that is not another message's fault, else the first of all; None where there is none."""
+    rejected = [one for one in outcomes if one.reason is not None]
+    causes = (one for one in rejected if one.reason is not Reason.BATCH_ABORTED)
+    return next(causes, rejected[0] if rejected else None)
+
+
 def parse_outcome(data: bytes) -> Outcome:
     """The outcome of canonical bytes; raises `Malformed`."""
     document = parse_object(data)
