@@ -21,7 +21,7 @@ from cellvow.workspace.demo import GTIN, DemoInput, run_demo
 from cellvow.workspace.passports import PassportReader
 from cellvow.workspace.workspace import Workspace
 from tests.conftest import find_reference_measurement
-from tests.e2e.chromium import launched, opened, served, sideways, violations
+from tests.e2e.chromium import opened, served, sideways, violations
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser, Page
@@ -41,13 +41,6 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     made = tmp_path_factory.mktemp("border") / "demo"
     run_demo(made, DemoInput(cache=Path("nowhere")), lambda _: None).close()
     return made
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as found:
-        yield found
 
 
 @contextmanager

@@ -11,7 +11,7 @@ import pytest
 from cellvow.evidence.reference import read_distribution, read_member
 from cellvow.workspace.desk_jobs import UPLOADS_FOLDER
 from tests.conftest import find_reference_measurement
-from tests.e2e.chromium import DESKTOP, PHONE, Scheme, launched, opened, served, sideways, violations, visit_by_keyboard
+from tests.e2e.chromium import DESKTOP, PHONE, Scheme, opened, served, sideways, violations, visit_by_keyboard
 from tests.unit.desk_world import BATTERY, GTIN, STANDARD, TOKEN, DeskSite, DeskWorld, measurement
 
 if TYPE_CHECKING:
@@ -53,7 +53,7 @@ DROP = """([text, name]) => {
 def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
     """Three members, a battery, and an offer that waits for an answer."""
     founded = DeskWorld.found(tmp_path_factory.mktemp("desk"))
-    founded.desk("maker").handovers.offer(BATTERY, "buyer", ["custody"])
+    founded.offer("custody")
     yield founded
     founded.close()
 
@@ -70,13 +70,6 @@ def buyer(world: DeskWorld) -> Iterator[str]:
     """The buyer's site; how often its owner may enter begins anew."""
     with served(DeskSite(world.desk("buyer")).app) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as found:
-        yield found
 
 
 def entering(site: str, address: str) -> str:

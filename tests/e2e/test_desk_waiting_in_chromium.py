@@ -9,7 +9,7 @@ import pytest
 from cellvow.node.home import NodeHome
 from cellvow.workspace import bulk_judging
 from cellvow.workspace.holdings_index import HoldingsIndex
-from tests.e2e.chromium import DESKTOP, PHONE, Scheme, launched, opened, served, sideways, violations
+from tests.e2e.chromium import DESKTOP, PHONE, Scheme, opened, served, sideways, violations
 from tests.unit.desk_world import TOKEN, DeskSite, DeskWorld
 from tests.unit.workspace.test_bulk_judging import Held, births
 from tests.unit.workspace.test_holdings_index import Watched
@@ -25,13 +25,6 @@ pytestmark = [pytest.mark.browser, pytest.mark.slow]
 VIEWS: tuple[tuple[int, Scheme], ...] = ((PHONE, "light"), (DESKTOP, "dark"))
 NOT_YET = "503 (Service Unavailable)"
 """The browser's own notice of a page that says so itself."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.workspace import commands
 from cellvow.workspace.countersigning import set_rule
 from cellvow.workspace.drafts import Attached
-from tests.e2e.chromium import DESKTOP, PHONE, Scheme, launched, opened, served, sideways, violations, visit_by_keyboard
+from tests.e2e.chromium import DESKTOP, PHONE, Scheme, opened, served, sideways, violations, visit_by_keyboard
 from tests.unit.desk_world import BATTERY, TOKEN, DeskSite, DeskWorld
 from tests.unit.workspace.test_desk_acts import act
 
@@ -49,13 +49,6 @@ def maker(world: DeskWorld) -> Iterator[str]:
     """The maker's site; how often its owner may enter begins anew."""
     with served(DeskSite(world.desk("maker")).app) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as found:
-        yield found
 
 
 def entering(site: str, address: str) -> str:

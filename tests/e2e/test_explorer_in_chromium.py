@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -12,14 +11,13 @@ from typing import Literal
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # ships no type information
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cellvow.api.application import Site, create_application
 from cellvow.api.explorer import ExplorerRoutes, NoChain
 from cellvow.api.passports import PassportPages
 from cellvow.workspace.explorer import BlockPage, BlockView, ChainHead, Explorer, LeafView, MessageView, StatementView
 from tests import messages
-from tests.conftest import find_chromium
 from tests.unit.api.node_site import OWNER_KEY, NodeSite
 from tests.unit.api.test_passports import Shelf
 from tests.unit.web.samples import HOSTILE
@@ -95,15 +93,6 @@ class Hostile(NoChain):
         )
         leaf = LeafView(index=1, kind="statement", hash="0" * 64, statement=statement)
         return BlockPage(block=block, leaves=(leaf,), next_leaf=None, earlier=None, later=None)
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=find_chromium(os.environ), args=list(ARGUMENTS))
-        yield launched
-        launched.close()
 
 
 @contextmanager

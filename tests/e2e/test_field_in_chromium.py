@@ -10,7 +10,7 @@ from playwright.sync_api import expect
 from cellvow.core.contracts.contract import decode_record
 from cellvow.core.contracts.use import InstallationRecord, WorkRecord, installation_key, work_key
 from cellvow.workspace import commands, phones, service
-from tests.e2e.chromium import Scheme, launched, sideways, violations, visit_by_keyboard
+from tests.e2e.chromium import Scheme, sideways, violations, visit_by_keyboard
 from tests.e2e.field_phone import (
     DAY,
     Server,
@@ -28,7 +28,7 @@ from tests.e2e.field_phone import (
 from tests.unit.desk_world import BATTERY, DeskWorld
 
 if TYPE_CHECKING:
-    from collections.abc import Callable, Iterator
+    from collections.abc import Callable
     from pathlib import Path
 
     from playwright.sync_api import Browser, Route
@@ -74,13 +74,6 @@ STORED = """async () => {
   const exported = await crypto.subtle.exportKey("pkcs8", privateKey).then(() => true, () => false);
   return { exported, extractable: privateKey.extractable, rows: rows.map(({ sequence, state }) => [sequence, state]) };
 }"""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as found:
-        yield found
 
 
 @pytest.fixture

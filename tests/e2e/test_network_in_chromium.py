@@ -14,7 +14,7 @@ from cellvow.api.passports import PassportPages
 from cellvow.workspace.explorer import Explorer
 from cellvow.workspace.network_view import NetworkReader
 from cellvow.workspace.passports import PassportReader
-from tests.e2e.chromium import DESKTOP, PHONE, Scheme, launched, opened, served, sideways, violations
+from tests.e2e.chromium import DESKTOP, PHONE, Scheme, opened, served, sideways, violations
 from tests.unit.api.node_site import OWNER_KEY
 from tests.unit.workspace.busy_member import make_busy_member
 
@@ -36,13 +36,6 @@ def site(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(create_application(Site(access, PassportPages(reader, access), areas))) as address:
         yield address
     member.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as started:
-        yield started
 
 
 @pytest.mark.parametrize(

@@ -24,7 +24,6 @@ from tests.e2e.chromium import (
     HEIGHT,
     PHONE,
     Scheme,
-    launched,
     opened,
     served,
     sideways,
@@ -109,13 +108,6 @@ class Unlimited:
 
     def take(self, _: object) -> None:
         """Count nothing."""
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as started:
-        yield started
 
 
 @pytest.mark.parametrize(("name", "width", "scheme"), VIEWS)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import socket
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -13,7 +12,7 @@ from typing import Literal
 import pytest
 import uvicorn
 from axe_playwright_python.sync_playwright import Axe  # type: ignore[import-untyped] # ships no type information
-from playwright.sync_api import Browser, Page, sync_playwright
+from playwright.sync_api import Browser, Page
 
 from cellvow.api.about import AboutPages
 from cellvow.api.access import Access
@@ -25,7 +24,6 @@ from cellvow.core.primitives.identifier import BatteryId
 from cellvow.passport.view import Reader
 from cellvow.web.tour_stops import STOPS
 from cellvow.workspace.passports import Viewed
-from tests.conftest import find_chromium
 from tests.unit.web.samples import GTIN, SAMPLES
 from tests.unit.web.tour_samples import RECYCLED, SERVED, SUCCEEDED, as_stranger
 
@@ -83,15 +81,6 @@ def site() -> Iterator[str]:
     server.should_exit = True
     thread.join()
     listener.close()
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with sync_playwright() as playwright:
-        launched = playwright.chromium.launch(executable_path=find_chromium(os.environ), args=list(ARGUMENTS))
-        yield launched
-        launched.close()
 
 
 @contextmanager

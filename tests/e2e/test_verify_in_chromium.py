@@ -22,7 +22,7 @@ from cellvow.passport.sources import list_sources
 from cellvow.passport.view import Reader
 from cellvow.web.verify_page import CHECK_COUNT
 from cellvow.workspace.passports import Viewed
-from tests.e2e.chromium import DESKTOP, PHONE, launched, opened, served, sideways, violations
+from tests.e2e.chromium import DESKTOP, PHONE, opened, served, sideways, violations
 from tests.unit.web.samples import BATTERY, STRANGER
 
 pytestmark = [pytest.mark.browser, pytest.mark.slow]
@@ -76,13 +76,6 @@ def site(source: SampleSource) -> Iterator[str]:
     checks = ProofChecks(access, SOUND["trust"].encode)
     with served(create_application(Site(access, PassportPages(source, access), [checks]))) as address:
         yield address
-
-
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    """The system's Chromium."""
-    with launched() as started:
-        yield started
 
 
 def bundle_file(content: bytes, name: str = "proof.cvb") -> FilePayload:

@@ -109,6 +109,19 @@ class DeskWorld:
                 self.desks[name].index.require_filled(_SECONDS_MAX)
         return self.desks[name]
 
+    def offer(self, *registers: str) -> None:
+        """The maker offers registers of the battery to the buyer."""
+        maker = self.desk("maker")
+        with maker.write() as session:
+            commands.offer_handover(session, maker.workspace, BATTERY, "buyer", registers)
+
+    def hand_over(self, *registers: str) -> None:
+        """The same, and the buyer accepts."""
+        self.offer(*registers)
+        buyer = self.desk("buyer")
+        with buyer.write() as session:
+            commands.answer_handover(session, buyer.workspace, BATTERY, "accept")
+
     def close(self) -> None:
         """Close the desks, and give the turn at the ledger back, which they share."""
         for desk in self.desks.values():

@@ -5,7 +5,7 @@ import os
 import secrets
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import AbstractContextManager, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path
@@ -16,7 +16,6 @@ from cellvow.core.ledger.statement import parse_statement
 from cellvow.core.primitives.errors import CellvowError, OperationalError
 from cellvow.core.primitives.limits import BATCH_MESSAGES_MAX
 from cellvow.node.engine import Backpressure, Receipted
-from cellvow.node.home import LedgerSession
 from cellvow.workspace.bulk import FAULTS, READY, Judge, Order
 from cellvow.workspace.bulk_judging import Judging, Progress
 from cellvow.workspace.bulk_records import (
@@ -35,6 +34,7 @@ from cellvow.workspace.bulk_records import (
     SheetRecord,
 )
 from cellvow.workspace.commands import COMMIT_TIMEOUT_S
+from cellvow.workspace.ledger_writer import Turn
 from cellvow.workspace.sheet import encode_row
 from cellvow.workspace.workspace import Workspace
 
@@ -45,8 +45,6 @@ _PAGE = 1_000
 _JOIN_S_MAX = 60.0
 _TRIES, _PAUSE_S = 10, 0.02
 _BUSY = "another sheet is being signed for: wait until it has ended"
-
-Turn = Callable[[], AbstractContextManager[LedgerSession]]
 
 
 @dataclass(frozen=True, slots=True)

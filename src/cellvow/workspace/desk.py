@@ -105,7 +105,7 @@ class Desk:
         self._writer = writer
         self._records = DeskRecords.open(workspace.folder)
         self.jobs = ImportJobs(workspace.folder, self._records, clock)
-        self.handovers = Handovers(workspace, self.write, clock, self.index)
+        self.handovers = Handovers(workspace, clock, self.index)
         self.acts = Acts(workspace, self.write, clock)
         self.disputes = DeskDisputes(workspace, clock, self.index)
         self.seconds = Seconds(workspace)

@@ -19,7 +19,6 @@ from cellvow.node.engine import Backpressure
 from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
 from cellvow.workspace.commands import submit_batch, submit_message
-from cellvow.workspace.desk_handovers import Turn
 from cellvow.workspace.disputes import Opened, commit_all, open_own
 from cellvow.workspace.drafts import (
     CLAIMED,
@@ -33,6 +32,7 @@ from cellvow.workspace.drafts import (
     Drafts,
     replace_fields,
 )
+from cellvow.workspace.ledger_writer import Turn
 from cellvow.workspace.orders import Asked, compose
 from cellvow.workspace.rehearsal import Change, Rehearsal, rehearse
 from cellvow.workspace.workspace import Workspace

@@ -12,6 +12,7 @@ from cellvow.core.contracts.dispute import AGREED_MS, AUTHORITY
 from cellvow.core.contracts.organisation import find_organisation
 from cellvow.core.contracts.register import REGISTERS, RESPONSIBILITY, RegisterRecord, register_key
 from cellvow.core.contracts.takeover import COMPLETION_MS, OPEN, OPERATORS
+from cellvow.core.contracts.whole import derive_root
 from cellvow.core.ledger.commitment import Disclosure, verify_disclosure
 from cellvow.core.primitives.digest import Digest
 from cellvow.core.primitives.errors import Malformed
@@ -177,9 +178,10 @@ class DeskDisputes:
             registers = _registers(store, battery)
             may: tuple[str, ...] = ()
             if value is not None:
-                is_over = decode_record(BatteryRecord, value).ceased is not None
-                may = ("dispute_open", *_may_take_over(takeover, registers, own, _roles(store, own), now_ms))
-                may = ("dispute_open",) if is_over else may
+                record = decode_record(BatteryRecord, value)
+                may = ("dispute_open",)
+                if record.ceased is None and record.part_of is None:
+                    may += _may_take_over(takeover, registers, own, _roles(store, own), now_ms)
             told = [one.organisation for one in registers]
             told += [one for view in disputes for one in (view.opener, view.respondent) if one is not None]
             told += [] if takeover is None else [takeover.by, takeover.respondent, takeover.objected_by or ""]
@@ -267,9 +269,10 @@ def _roles(store: LedgerStore, organisation: str) -> tuple[str, ...]:
 
 
 def _registers(store: LedgerStore, battery: str) -> tuple[Standing, ...]:
-    found = []
+    """Who counts as registered for a unit: of a part, whoever stands there for what it is built into."""
+    found, root = [], derive_root(store.get, battery)
     for register in REGISTERS:
-        value = store.get(register_key(register, battery))
+        value = store.get(register_key(register, root))
         if value is not None:
             record = decode_record(RegisterRecord, value)
             found.append(Standing(register, record.organisation, record.since_ms, record.version))

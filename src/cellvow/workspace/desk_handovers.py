@@ -1,22 +1,12 @@
-"""Who stands where: the batteries of an organisation, the offers it has made and was made, and its answers."""
+"""Who stands where: the batteries of an organisation, and the offers it has made and was made."""
 
-from collections.abc import Callable, Sequence
-from contextlib import AbstractContextManager
+from collections.abc import Callable
 from dataclasses import dataclass
 from itertools import islice
 
-from cellvow.core.contracts.contract import decode_record
-from cellvow.core.contracts.custody import OfferRecord, offer_key
 from cellvow.core.contracts.organisation import name_of
-from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.genesis import parse_organisation
-from cellvow.core.ledger.rejection import Reason, Rejected
-from cellvow.core.primitives.errors import Malformed
-from cellvow.core.primitives.identifier import parse_battery_id, parse_organisation_id
-from cellvow.node.engine import Receipted
-from cellvow.node.home import LedgerSession
 from cellvow.node.store import LedgerStore
-from cellvow.workspace.commands import answer_handover, offer_handover
 from cellvow.workspace.holdings import Holdings
 from cellvow.workspace.holdings_index import HoldingsIndex
 from cellvow.workspace.holdings_pages import MADE, RECEIVED, Wish
@@ -24,10 +14,6 @@ from cellvow.workspace.workspace import Workspace
 
 HOLDINGS_SHOWN, OFFERS_SHOWN = 10, 20
 MEMBERS_SHOWN = 500
-ANSWERS = ("accept", "decline", "withdraw")
-
-Turn = Callable[[], AbstractContextManager[LedgerSession]]
-"""Opens the ledger for one act."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,15 +59,12 @@ class Standing:
 
 
 class Handovers:
-    """Reads the registers and signs offers and answers."""
+    """Reads the registers: what of them is handed over is signed as any act of the desk (`desk_acts`)."""
 
-    def __init__(
-        self, workspace: Workspace, turn: Turn, clock: Callable[[], int], index: HoldingsIndex | None = None
-    ) -> None:
-        """`turn` opens the ledger for one act; `clock` gives milliseconds; `index` is one that a site shares."""
+    def __init__(self, workspace: Workspace, clock: Callable[[], int], index: HoldingsIndex | None = None) -> None:
+        """`clock` gives milliseconds; `index` is one that a site shares."""
         self._index = index or HoldingsIndex(workspace.home, workspace.folder)
         self._workspace = workspace
-        self._turn = turn
         self._clock = clock
 
     def standing(self, received_after: str = "", made_after: str = "") -> Standing:
@@ -105,28 +88,6 @@ class Handovers:
         return sorted(
             (one for one in others if one.organisation != self._workspace.organisation), key=lambda one: one.name
         )
-
-    def offer(self, battery: str, addressee: str, registers: Sequence[str]) -> Receipted:
-        """Offer registers of a battery to a member; raises the ledger's `Rejected`."""
-        parse_battery_id(battery)
-        parse_organisation_id(addressee)
-        if not registers or not set(registers) <= set(REGISTERS):
-            raise Malformed(f"name what passes on: one or more of {', '.join(REGISTERS)}")
-        with self._turn() as session:
-            return offer_handover(session, self._workspace, battery, addressee, registers)
-
-    def answer(self, battery: str, answer: str, version: int) -> Receipted:
-        """Accept, decline or withdraw the offer of this version; raises `Rejected` where it is another by now."""
-        parse_battery_id(battery)
-        if answer not in ANSWERS:
-            raise Malformed(f"an offer is answered by one of {', '.join(ANSWERS)}")
-        with self._turn() as session:
-            value = session.engine.state.get(offer_key(battery))
-            if value is None:
-                raise Rejected(Reason.NO_OPEN_OFFER, battery=battery)
-            if decode_record(OfferRecord, value).version != version:
-                raise Rejected(Reason.STALE_VERSION, battery=battery)
-            return answer_handover(session, self._workspace, battery, answer)
 
 
 def _offers(

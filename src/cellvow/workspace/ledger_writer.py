@@ -3,7 +3,7 @@
 import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 
 from cellvow.core.primitives.errors import CellvowError, InvariantBroken, fail
 from cellvow.node.engine import Clock
@@ -21,6 +21,8 @@ CLOSE_S_MAX = 10.0
 PUBLISH_MS = 2_000
 """How old the published checkpoint may become while statements keep coming."""
 
+Turn = Callable[[], AbstractContextManager[LedgerSession]]
+"""Opens the ledger for one act."""
 Later = Callable[[float, Callable[[], None]], Callable[[], None]]
 """(seconds, call) -> a way to call it off: what is to be done later, in another thread."""
 

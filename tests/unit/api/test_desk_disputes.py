@@ -46,21 +46,12 @@ class Three:
 def three(tmp_path: Path) -> Iterator[Three]:
     """The buyer holds the maker's battery; the maker has opened a dispute over that, with a document."""
     world = DeskWorld.found(tmp_path / "world", NEWEST)
-    hand_over(world, "custody")
+    world.hand_over("custody")
     made = Three(world, *(DeskSite(world.desk(name)).enter() for name in ("maker", "buyer", "lab")))
     opening = {"battery": BATTERY, "topic": "custody", "respondent": "buyer", "arbiter": "lab", "text": WORDS}
     sign(made.maker, order(made.maker, "dispute_open", NOTE, **opening))
     yield made
     world.close()
-
-
-def hand_over(world: DeskWorld, *registers: str) -> None:
-    """The maker hands registers to the buyer."""
-    maker, buyer = world.desk("maker"), world.desk("buyer")
-    with maker.write() as session:
-        commands.offer_handover(session, maker.workspace, BATTERY, "buyer", registers)
-    with buyer.write() as session:
-        commands.answer_handover(session, buyer.workspace, BATTERY, "accept")
 
 
 def text_of(site: DeskSite, address: str, **headers: str) -> str:
@@ -212,7 +203,7 @@ def test_an_authority_finds_and_decides_what_nobody_else_may(tmp_path: Path) -> 
 def test_an_orphaned_unit_is_taken_over_from_its_desk_page(tmp_path: Path) -> None:
     """Notice with evidence, the other side is told and may object; once it has run out it is completed."""
     world = DeskWorld.found(tmp_path / "world", NEWEST)
-    hand_over(world, *REGISTERS)
+    world.hand_over(*REGISTERS)
     maker, buyer = (DeskSite(world.desk(name)).enter() for name in ("maker", "buyer"))
     assert {"dispute_open", "takeover_notice"} == forms_on(maker, UNIT)
     version = re.search(r'name="version" value="(\d+)"', maker.get(UNIT).text)

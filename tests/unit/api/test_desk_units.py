@@ -49,7 +49,7 @@ def world(tmp_path_factory: pytest.TempPathFactory) -> Iterator[DeskWorld]:
     founded = DeskWorld.found(tmp_path_factory.mktemp("desk"))
     maker = DeskSite(founded.desk("maker")).enter()
     assert {"recorded": 70} == run(maker, "register", births(*SEVENTY))
-    founded.desk("maker").handovers.offer(BATTERY, "buyer", ["custody"])
+    founded.offer("custody")
     yield founded
     founded.close()
 

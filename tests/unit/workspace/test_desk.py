@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 import pytest
 from msgspec import convert
 
-from cellvow.core.ledger.rejection import Reason, Rejected
+from cellvow.core.ledger.rejection import Reason
 from cellvow.core.primitives.errors import Malformed, OperationalError, VerificationError
 from cellvow.web.desk_words import DESK_WORDS
 from cellvow.workspace.clock import now_ms
@@ -17,6 +17,7 @@ from cellvow.workspace.desk_handovers import Holding
 from cellvow.workspace.desk_jobs import Wish as ImportWish
 from cellvow.workspace.desk_signing import FAULTS, Wish, parse_last_moment, suggest_reference
 from tests.unit.desk_world import BATTERY, GTIN, STANDARD, DeskWorld, measurement, wait_for_end
+from tests.unit.workspace.test_desk_acts import OWNER, act, look
 
 if TYPE_CHECKING:
     from collections.abc import Iterator
@@ -154,20 +155,24 @@ def test_the_faults_and_the_suggested_number_are_as_the_pages_have_them(imported
 def test_an_offer_is_answered_as_it_was_shown(world: DeskWorld) -> None:
     """Whoever saw another version of it answers nothing; accepted, the registers name the other side."""
     maker, buyer = world.desk("maker"), world.desk("buyer")
-    maker.handovers.offer(BATTERY, "buyer", ["custody"])
+    act(maker, "handover_offer", {"battery": BATTERY, "addressee": "buyer", "registers": "custody"})
     (shown,) = buyer.handovers.standing().received
-    with pytest.raises(Rejected) as caught:
-        buyer.handovers.answer(BATTERY, "accept", shown.version + 1)
-    assert Reason.STALE_VERSION is caught.value.reason
+    late = {"battery": BATTERY, "version": str(shown.version + 1)}
+    number = buyer.acts.prepare(OWNER, "handover_accept", late)
+    seen = look(buyer.acts, number)
+    assert seen.rehearsal is not None
+    assert seen.rehearsal.rejection is not None
+    assert Reason.STALE_VERSION is seen.rehearsal.rejection.reason
+    assert not buyer.acts.confirm(OWNER, number, seen.seen)
 
     assert shown == maker.handovers.standing().made[0]
-    buyer.handovers.answer(BATTERY, "accept", shown.version)
+    act(buyer, "handover_accept", {"battery": BATTERY, "version": str(shown.version)})
     assert (Holding(BATTERY, ("custody",)),) == buyer.handovers.standing().holdings
     assert () == buyer.handovers.standing().received
     with pytest.raises(Malformed):
-        buyer.handovers.answer(BATTERY, "keep", shown.version)
+        buyer.acts.prepare(OWNER, "handover_keep", {"battery": BATTERY, "version": str(shown.version)})
     with pytest.raises(Malformed):
-        maker.handovers.offer(BATTERY, "buyer", [])
+        maker.acts.prepare(OWNER, "handover_offer", {"battery": BATTERY, "addressee": "buyer", "registers": ""})
 
 
 def test_a_bundle_from_somebody_else_is_kept_once_it_verifies(world: DeskWorld, lab: Desk, imported: Imported) -> None:

@@ -6,13 +6,14 @@ from typing import TYPE_CHECKING
 
 import pytest
 
+from cellvow.core.contracts.register import REGISTERS
 from cellvow.core.ledger.outcome import KeptForSecond
 from cellvow.core.ledger.rejection import Reason, Rejected
 from cellvow.core.primitives.errors import Malformed, OperationalError
 from cellvow.core.primitives.limits import EVIDENCE_MAX
 from cellvow.core.protocol.ruleset import NEWEST
 from cellvow.node.engine import Backpressure
-from cellvow.workspace import commands, desk_acts
+from cellvow.workspace import commands, desk_acts, parts
 from cellvow.workspace.countersigning import set_rule
 from cellvow.workspace.desk_acts import Acts, ActSeen
 from cellvow.workspace.drafts import (
@@ -31,7 +32,7 @@ from cellvow.workspace.drafts import (
     Drafts,
 )
 from cellvow.workspace.orders import TEXT_LENGTH_MAX
-from tests.unit.desk_world import BATTERY, DeskWorld
+from tests.unit.desk_world import BATTERY, GTIN, DeskWorld
 
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
@@ -80,15 +81,6 @@ def act(desk: Desk, word: str, fields: Mapping[str, str], *documents: Attached) 
     seen = look(desk.acts, number)
     assert desk.acts.confirm(OWNER, number, seen.seen), seen.rehearsal
     return look(desk.acts, number)
-
-
-def hand_to_buyer(world: DeskWorld, *registers: str) -> None:
-    """The maker hands registers over."""
-    maker, buyer = world.desk("maker"), world.desk("buyer")
-    with maker.write() as session:
-        commands.offer_handover(session, maker.workspace, BATTERY, "buyer", registers)
-    with buyer.write() as session:
-        commands.answer_handover(session, buyer.workspace, BATTERY, "accept")
 
 
 def test_nothing_is_signed_or_kept_before_the_second_click(world: DeskWorld) -> None:
@@ -152,7 +144,7 @@ def test_threat_another_session_signs_a_draft(world: DeskWorld) -> None:
 
 def test_what_has_changed_since_is_shown_anew_and_not_signed(world: DeskWorld) -> None:
     """A settlement that was replaced, a register that moved, a document that came: each is another dry run."""
-    hand_to_buyer(world, "custody")
+    world.hand_over("custody")
     maker, buyer = world.desk("maker"), world.desk("buyer")
     act(maker, "dispute_open", opening(topic="custody"))
     propose = {"dispute": "maker/D-1", "move_custody": "maker"}
@@ -257,7 +249,7 @@ def test_what_waits_is_withdrawn_by_the_key_that_signed_first(world: DeskWorld) 
 
 def test_a_claim_against_the_registers_is_told_before_it_is_made(world: DeskWorld) -> None:
     """An offer of what another holds by the record: the dry run says that it becomes a dispute, and so it does."""
-    hand_to_buyer(world, "custody")
+    world.hand_over("custody")
     maker = world.desk("maker")
     with maker.write() as session:
         set_rule(session, maker.workspace, ["OfferHandover"])
@@ -397,3 +389,18 @@ def test_documents_are_bounded_in_number_and_size() -> None:
         drafts.attach(full, NOTE)
     with pytest.raises(Malformed, match="no document"):
         drafts.add(OWNER, Composed(act="dispute_withdraw", messages=(), place="dispute"), (NOTE,))
+
+
+def test_a_part_is_shown_with_who_stands_for_what_it_is_built_into(world: DeskWorld) -> None:
+    """Its own registers rest, with who built it in: not he, but who bought the whole, holds and answers for it."""
+    maker, part = world.desk("maker"), f"{BATTERY[:-1]}2"
+    with maker.write() as session:
+        commands.register_battery(session, maker.workspace, part, "2026-05-17", "Plant 1")
+        parts.describe_model(session, maker.workspace, GTIN, "pack", 96)
+        parts.install_part(session, maker.workspace, BATTERY, part)
+    world.hand_over(*REGISTERS)
+    seen = maker.disputes.unit(part)
+
+    assert seen is not None
+    assert ["buyer"] * len(REGISTERS) == [one.organisation for one in seen.registers]
+    assert ("dispute_open",) == seen.may
